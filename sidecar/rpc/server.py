@@ -21,7 +21,6 @@ End = Literal["owner_lost", "input_done", "framing"]
 
 MAX_UNSENT = 32 * 1024 * 1024  # bytes unsent beyond which no more requests are taken; from the protocol page
 RESUME_UNSENT = MAX_UNSENT // 2
-_LOOK_AGAIN = 0.1  # seconds
 CONGESTED = 64 * 1024  # bytes unsent beyond which repeatable events give way: what a Linux pipe holds
 GRACE = 0.1  # seconds at the end for answers that are nearly there, as to callers that waited for the backend to stop
 
@@ -86,8 +85,7 @@ class Server:
 
     async def has_room(self) -> None:
         """Waits until the client has read so much that there is room for a large answer."""
-        while self._writer.unsent > RESUME_UNSENT:
-            await self._writer.drained(_LOOK_AGAIN)
+        await self._writer.drained(to=RESUME_UNSENT)
 
     def send_error(self, error: SidecarError) -> None:
         """Sends an error that belongs to no request."""

@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -177,7 +178,7 @@ class Writer:
         self._pieces: list[bytes] = []
         self._size = 0
         self._scheduled = False
-        self._drained = asyncio.Event()
+        self._progressed = asyncio.Event()
 
     @property
     def unsent(self) -> int:
@@ -206,17 +207,15 @@ class Writer:
             self._pieces, self._size = [], 0
             self.sink.push(pieces, size)
 
-    async def drained(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
-        """Waits until everything is sent, but no longer than ``timeout`` seconds."""
+    async def drained(self, timeout: float | None = None, *, to: int = 0) -> None:  # noqa: ASYNC109 - the caller wants no exception
+        """Waits until no more than ``to`` bytes are unsent, but no longer than ``timeout`` seconds."""
         self.flush()
-        end = self._loop.time() + timeout
-        while self.unsent and self.broken is None and (left := end - self._loop.time()) > 0:
-            self._drained.clear()
-            try:
-                async with asyncio.timeout(left):
-                    await self._drained.wait()
-            except TimeoutError:
-                return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.unsent > to:
+                    self._progressed.clear()
+                    await self._progressed.wait()
+                    self.flush()  # what was sent meanwhile: a write that is complete at once is no progress
 
     def close(self) -> None:
         """Drops what is unsent."""
@@ -228,13 +227,12 @@ class Writer:
 
     def _progress(self) -> None:
         self._on_progress()
-        if not self.unsent:
-            self._drained.set()
+        self._progressed.set()
 
     def _break(self, error: OSError) -> None:
         if self.broken is None:
             self.broken = error
             self._pieces, self._size = [], 0
             self.sink.unsent = 0
-            self._drained.set()
+            self._progressed.set()
             self._loop.call_soon(self._on_broken, error)  # not from inside a send
