@@ -6,14 +6,14 @@ import re
 
 from .. import errors
 from ..backend.command import in_folder
-from ..core.events import Conflict, Outcome
+from ..core.cause import Cause
+from ..core.events import Conflict, Outcome, Reason
 from ..core.exit_status import UNKNOWN
 from ..plain import capitalised
 from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Settings
-from ..wire.messages import LastExit
 from .run import Run, places_of
-from .unready import OTHER_PORT_REMEDY, SOCKET_REMEDY, explain_unready
+from .unready import OTHER_PORT_REMEDY, SOCKET_REMEDY, explain_hung, explain_unready
 
 _CLOSE_IT = 'Close that program, or set backend.port to another number or "auto".'
 _LINGERING = 'No program uses the port. The system closes them within a minute or two; then start the backend again. A server that sets SO_REUSEADDR does not need to wait; backend.port = "auto" takes another port.'
@@ -26,6 +26,10 @@ _FORWARDERS = (
 _FORWARDING_COMMANDS = frozenset({"docker", "podman", "nerdctl", "ssh", "kubectl", "wsl", "docker-compose"})
 _FIX_IT = "Fix what its last output reports; the crash report has all of it."
 _SAID_NOTHING = "It printed nothing. If the meaning of its exit status is known, the crash report gives it."
+_ENDED_FOR: dict[Reason | None, str] = {
+    Reason.STARTUP_TIMEOUT: "not ready in time",
+    Reason.HUNG: "it hung: it stopped answering",
+}
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 
 
@@ -64,36 +68,43 @@ def still_waiting(limit: float, output: str) -> errors.SidecarError:
     )
 
 
-def why_failed(run: Run | None, last_exit: LastExit | None, settings: Settings) -> errors.SidecarError:
+def why_failed(run: Run, settings: Settings) -> errors.SidecarError:
     """Why the backend is FAILED."""
-    if run is not None and run.error is not None:
+    if run.error is not None:
         return run.error
-    cause, remedy = _last_cause(run, settings) if run is not None else ("", "")
-    why = (f": {last_exit.text}" if last_exit else "") + (f". {cause}" if cause else "")
-    text = f"The backend failed too often and will not restart automatically{why}"
-    hint = f"{remedy or 'Check the crash report.'} Then start it with backend:start."
-    return errors.RestartsExhaustedError(text, hint=hint)
+    why = explain_by_facts(run, settings) or explain_by_output(run)
+    text = f"The backend failed too often and will not restart automatically: {how_it_ended(run)}"
+    hint = f"{why.remedy or 'Check the crash report.'} Then start it with backend:start."
+    return errors.RestartsExhaustedError(f"{text}. {why.cause}" if why.cause else text, hint=hint)
 
 
-def _last_cause(run: Run, settings: Settings) -> tuple[str, str]:
-    """Why the last run failed, and what to do about it; empty where that is not known."""
-    if run.listening is not None:
-        why = explain_unready(run, settings)
-        return why.cause, why.remedy
-    if run.conflict is not None or run.listener == "foreign":
-        error = port_taken(run) if run.conflict is not None else port_foreign(run)
-        return f"{error.message}.", error.hint
-    return _why_it_ended(run, settings)
+def how_it_ended(run: Run) -> str:
+    """In a few words; of a run that the sidecar ended itself, the exit status would only describe that."""
+    return _ENDED_FOR.get(run.ended_for) or (run.status or UNKNOWN).text
 
 
-def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
-    """Cause and remedy of a run that ended by itself, as its crash report has them; the remedy is empty where only its output may say."""
-    from ..core.last_line import quote_last  # no start that succeeds waits for these three
+def explain_by_facts(run: Run, settings: Settings) -> Cause | None:
+    """Why a run failed; None: only its output may say it."""
+    if run.ended_for is Reason.STARTUP_TIMEOUT:
+        return explain_unready(run, settings)
+    if run.ended_for is Reason.HUNG:
+        return explain_hung(run, settings)
+    if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
+        error = port_foreign(run) if run.listener == "foreign" else port_taken(run)
+        return Cause(error.message, error.hint, error.code.lower())
+    from .early_end import explain_early_end  # no start that succeeds waits for it
+
+    return explain_early_end(run, settings)
+
+
+def explain_by_output(run: Run) -> Cause:
+    """Why a run ended, from what it printed; the remedy is empty where nothing in that is known."""
+    from ..core.last_line import quote_last  # no start that succeeds waits for these two
     from ..observe.causes import guess
-    from .early_end import explain_early_end
 
-    why = explain_early_end(run, settings) or guess(run.output, run.status or UNKNOWN, port=run.port, oom=run.oom)
-    return (why.cause, why.remedy) if why is not None else (capitalised(quote_last(run.output)), "")
+    status = run.status or UNKNOWN
+    found = guess(run.output, status, port=run.port, oom=run.oom)
+    return found or Cause(capitalised(quote_last(run.output)), "", f"exit_{status.code}")
 
 
 def port_foreign(run: Run) -> errors.SidecarError:
@@ -149,8 +160,10 @@ def _socket_unused(run: Run) -> errors.SidecarError:
 
 
 def _exited(run: Run, settings: Settings) -> errors.SidecarError:
+    from .early_end import explain_early_end
+
     status = run.status or UNKNOWN
-    cause, remedy = _why_it_ended(run, settings)
+    cause, remedy, *_ = explain_early_end(run, settings) or explain_by_output(run)
     text = _in_folder(f"The backend exited before it was ready: {status.text}", run) + (f". {cause}" if cause else "")
     facts = {"code": status.code, "signal": status.signal, "text": status.text, "output": run.output[-_LAST_OUTPUT:]}
     return errors.BackendExitedError(text, hint=remedy or (_FIX_IT if cause else _SAID_NOTHING), data=facts)

@@ -33,6 +33,7 @@ class Run(Struct, frozen=True):
     spec: LaunchSpec | None = None  # what is executed; None before the launch
     process: RunningProcess | None = None  # None before the launch
     status: ExitStatus | None = None  # how the root exited; None while it lives
+    ended_for: e.Reason | None = None  # why the sidecar stopped it; None: it did not
     ended_at: str | None = None  # when that was, ISO 8601 UTC
     lasted: float | None = None  # seconds from its request to the exit of its root; None before
     survivors: tuple[Survivor, ...] = ()  # processes of the tree that could not be killed

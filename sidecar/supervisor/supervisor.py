@@ -205,7 +205,7 @@ class Supervisor:
         if action.reason is Reason.READY:
             self._update(ready_at=self._loop.time())
         elif action.state is State.STOPPING and self.run is not None:
-            self.stream.publish(RunEnding(self.run))
+            self.stream.publish(RunEnding(self._update(ended_for=action.reason)))
         self.since = iso()
         run = self.run if action.state in _WITH_A_RUN else None
         self.stream.publish(
@@ -320,7 +320,7 @@ class Supervisor:
             self.run = with_output(self.run, self.launcher.last_output)
         run = self.run
         if outcome is Outcome.RESTARTS_EXHAUSTED:
-            return self.masked(why_failed(run, self.last_exit, self._settings))
+            return self.masked(why_failed(self._current_run, self._settings))
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
             run = self._update(survivors=self.launcher.name_all(run.process.processes()))
         error = error_for(outcome, run, self._settings)

@@ -31,7 +31,8 @@ def crash(
     **run: object,
 ) -> Crash:
     failure = ReportFailure(1, reason, attempt=1, next_start_in=5.0, final=False, error=error)
-    facts = {"number": 1, "port": 5005, "requested_at": 0.0} | run
+    ended_for = reason if reason in {Reason.HUNG, Reason.STARTUP_TIMEOUT} else None
+    facts = {"number": 1, "port": 5005, "requested_at": 0.0, "ended_for": ended_for} | run
     return describe_crash(Run(oom=oom, **facts), failure, settings, mask=str)  # type: ignore[arg-type] - any of its fields
 
 

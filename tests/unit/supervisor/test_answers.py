@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.events import Conflict, Outcome
+from sidecar.core.events import Conflict, Outcome, Reason
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import (
     BackendExitedError,
@@ -66,9 +66,9 @@ def test_an_exit_is_reported_with_its_last_output() -> None:
 
 
 def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -> None:
-    assert isinstance(why_failed(run(), None, Settings()), RestartsExhaustedError)
+    assert isinstance(why_failed(run(), Settings()), RestartsExhaustedError)
     error = StopFailedError("x")
-    assert why_failed(run(error=error), None, Settings()) is error
+    assert why_failed(run(error=error), Settings()) is error
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,23 @@ def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -
             "Its last error: Error: no disk",
             "crash report",
         ),
-        ({"listening": (), "output": ""}, "It was not ready within timeouts.startup", "timeouts.startup"),
+        (
+            {"ended_for": Reason.STARTUP_TIMEOUT, "listening": (), "output": ""},
+            "It was not ready within timeouts.startup",
+            "timeouts.startup",
+        ),
+        (
+            {"ended_for": Reason.HUNG, "status": ExitStatus(signal=15)},
+            "hung: it stopped answering. It did not",
+            "raise health",
+        ),
         ({"conflict": Conflict.IN_USE}, "Port 5005 is in use", "Close that program"),
         ({"listener": "foreign"}, "port 5005 belongs to another program", "Close that program"),
         ({"over_memory": 1 << 30}, "more than limits.memory", "limits.memory"),
     ],
 )
 def test_restarts_that_are_exhausted_name_the_last_cause(known: dict[str, Any], message: str, hint: str) -> None:
-    error = why_failed(run(**known), None, Settings(limits=Limits(memory=1 << 29)))
+    error = why_failed(run(**known), Settings(limits=Limits(memory=1 << 29)))
     assert isinstance(error, RestartsExhaustedError)
     assert message in error.message
     assert hint in error.hint

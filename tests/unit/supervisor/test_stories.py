@@ -373,6 +373,16 @@ async def test_who_waits_during_the_stop_of_the_last_attempt_is_answered(stage: 
         await starting
 
 
+@story(restart__attempts=0, health__restart_when_hung=True)
+async def test_a_stop_for_a_hang_is_not_taken_for_a_signal_from_outside(stage: Stage) -> None:
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    stage.supervisor.post(e.Hung(1))
+    await stage.reach("FAILED")
+    with pytest.raises(RestartsExhaustedError, match="it hung"):
+        await stage.supervisor.wait_for_ready(None)
+
+
 @story(restart__attempts=1)
 async def test_an_exit_before_ready_is_an_error_with_the_last_output(stage: Stage) -> None:
     def fail(process: FakeProcess) -> None:
