@@ -34,6 +34,13 @@ def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
     return escaped_json(codec.encode(line).decode())
 
 
+def _name_now() -> str:
+    """The name of a file that is rotated now."""
+    moment = time.time()
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.gmtime(moment))
+    return f"sidecar.{stamp}_{int(moment % 1 * 1e6):06}.log"
+
+
 class Sinks:
     """What the writing thread does; only that thread touches it once it is set up.
 
@@ -101,14 +108,14 @@ class Sinks:
 
     def _rotate(self) -> None:
         self._close_file()
-        moment = time.time()
-        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.gmtime(moment)) + f"_{int(moment % 1 * 1e6):06}"
         try:
-            files.move_file(self._path, self._path.with_name(f"sidecar.{stamp}.log"))
+            files.move_file(self._path, self._path.with_name(_name_now()))
         except PermissionError:  # Windows does not rename a file that another sidecar on this folder has open
             self._rotate_at = time.monotonic() + RETRY_SECONDS
             return
-        for old in sorted(self._path.parent.glob(_ROTATED))[:-ROTATED_FILES]:
+        rotated, now = [*self._path.parent.glob(_ROTATED)], _name_now()
+        # A name from the future was given before the clock was set back.
+        for old in sorted(rotated, key=lambda path: (path.name <= now, path.name))[:-ROTATED_FILES]:
             with suppress(OSError):  # a program reads it; the next rotation tries again
                 files.remove_file(old)
 

@@ -234,7 +234,8 @@ async def test_the_newest_files_are_kept(
     monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 50)
     monkeypatch.setattr("sidecar.log.sinks.ROTATED_FILES", 2)
     foreign = [tmp_path / f"sidecar.{number}.log" for number in range(4)]
-    for path in foreign:
+    before_the_clock_was_set_back = [tmp_path / f"sidecar.2999-01-0{day}_00-00-00_000000.log" for day in (1, 2)]
+    for path in (*foreign, *before_the_clock_was_set_back):
         path.touch()
     await log.attach(Settings(), tmp_path)
     for number in range(6):
