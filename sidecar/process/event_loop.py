@@ -1,6 +1,7 @@
-"""asyncio's event loop; on Linux with a shorter way from epoll to the callback of a reader, on Windows with a clock that sleeps too.
+"""asyncio's event loop, with a clock that stands still while this process cannot run; on Linux with a shorter way to a reader's callback.
 
-asyncio makes a selector's key, an event, a handle and a queue's turn of each ready descriptor, which costs a ping a tenth of its time.
+A start or a stop that was in progress would otherwise be out of time on waking. asyncio makes a selector's key, an event, a
+handle and a queue's turn of each ready descriptor, which costs a ping a tenth of its time.
 """
 
 from __future__ import annotations
@@ -8,12 +9,27 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .platform import awake_time
+
+_PUNCTUAL = 2.0  # seconds; a wait that ends later was one of a frozen process
+
+
+def overslept(began: float, timeout: float | None) -> float:
+    """Seconds that a wait took too long: SIGSTOP, a debugger, a paused container or Windows' standby froze this process meanwhile.
+
+    The system's clock went on, unlike during a sleep.
+    """
+    late = awake_time() - began - timeout if timeout is not None else 0.0
+    return late if late > _PUNCTUAL else 0.0
+
 
 if sys.platform == "linux":
     import os
     import select
     from selectors import EpollSelector, SelectorKey
-    from typing import TYPE_CHECKING, Any, TypeVarTuple
+    from typing import TypeVarTuple
 
     if TYPE_CHECKING:
         from _typeshed import FileDescriptorLike
@@ -25,6 +41,7 @@ if sys.platform == "linux":
 
         def __init__(self) -> None:
             super().__init__()
+            self.frozen = 0.0  # seconds in all
             self.readers: dict[FileDescriptorLike, Callable[..., Any]] = {}  # by descriptor
             self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
 
@@ -35,7 +52,9 @@ if sys.platform == "linux":
         def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
             if timeout is not None and timeout <= 0:  # callbacks are queued
                 return super().select(timeout)
+            began = awake_time()
             ready = self._epoll.poll(timeout, 2)
+            self.frozen += overslept(began, timeout)
             if len(ready) == 1 and ready[0][1] == select.EPOLLIN and (reader := self.readers.get(ready[0][0])):
                 try:
                     reader()
@@ -50,6 +69,9 @@ if sys.platform == "linux":
             self._shortcut = _Selector()
             super().__init__(self._shortcut)
 
+        def time(self) -> float:
+            return awake_time() - self._shortcut.frozen
+
         def add_reader(self, fd: FileDescriptorLike, callback: Callable[[*_Ts], Any], *args: *_Ts) -> None:
             super().add_reader(fd, callback, *args)
             self._shortcut.readers[fd] = callback if not args else lambda: callback(*args)
@@ -60,17 +82,48 @@ if sys.platform == "linux":
 
     create_event_loop: Callable[[], asyncio.AbstractEventLoop] = _EventLoop
 elif sys.platform == "win32":
-    from .windows.win32 import awake_time
+
+    class _Proactor(asyncio.IocpProactor):
+        frozen = 0.0
+
+        def select(self, timeout: float | None = None) -> Any:
+            began = awake_time()
+            ready = super().select(timeout)  # type: ignore[arg-type]  # a float, whatever typeshed says
+            self.frozen += overslept(began, timeout)
+            return ready
 
     class _EventLoop(asyncio.ProactorEventLoop):
-        """Python's clock goes on while Windows sleeps, so a stop or a start that was in progress would be out of time on waking.
+        """Python's clock goes on even while Windows sleeps.
 
         The clocks of Linux and macOS stand still, and so do the waits of Windows itself (WaitForSingleObject, since 8).
         """
 
+        def __init__(self) -> None:
+            self._waits = _Proactor()
+            super().__init__(self._waits)
+
         def time(self) -> float:
-            return awake_time()
+            return awake_time() - self._waits.frozen
 
     create_event_loop = _EventLoop
 else:
-    create_event_loop = asyncio.new_event_loop
+    from selectors import DefaultSelector, SelectorKey
+
+    class _Selector(DefaultSelector):
+        frozen = 0.0
+
+        def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+            began = awake_time()
+            ready = super().select(timeout)
+            self.frozen += overslept(began, timeout)
+            return ready
+
+    class _EventLoop(asyncio.SelectorEventLoop):
+        def __init__(self) -> None:
+            self._waits = _Selector()
+            super().__init__(self._waits)
+
+        def time(self) -> float:
+            return awake_time() - self._waits.frozen
+
+    create_event_loop = _EventLoop

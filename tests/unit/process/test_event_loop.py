@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sidecar.process import event_loop
 from sidecar.process.event_loop import create_event_loop
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no readers, and the loop is asyncio's own")
 
 LIMIT = 60.0  # seconds; none of this takes long
 Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
@@ -21,6 +21,9 @@ Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 @pytest.fixture(params=[create_event_loop, asyncio.new_event_loop], ids=["ours", "asyncio"])
 def run(request: pytest.FixtureRequest) -> Run:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no readers")
+
     def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         with asyncio.Runner(loop_factory=request.param) as runner:
             runner.run(asyncio.wait_for(main(), LIMIT))
@@ -170,3 +173,24 @@ def test_the_loop_leaves_no_descriptor() -> None:
     before = len(list(descriptors.iterdir()))
     create_event_loop().close()
     assert len(list(descriptors.iterdir())) == before
+
+
+def test_no_time_limit_passes_while_this_process_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by SIGSTOP: a wait ends an hour late, by a clock that went on."""
+    really, frozen = event_loop.awake_time, 0.0
+    monkeypatch.setattr(event_loop, "awake_time", lambda: really() + frozen)
+
+    def freeze() -> None:
+        nonlocal frozen
+        frozen = 3600.0
+
+    async def main() -> float:
+        before = asyncio.get_running_loop().time()
+        threading.Timer(0.05, freeze).start()
+        async with asyncio.timeout(LIMIT):
+            while not frozen:
+                await asyncio.sleep(0.2)
+        return asyncio.get_running_loop().time() - before
+
+    with asyncio.Runner(loop_factory=create_event_loop) as runner:
+        assert 0.04 < runner.run(main()) < LIMIT
