@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..errors import SidecarError
 from ..process.executability import check_program, marks
 from ..process.executability.formats import unrunnable
-from ..process.executability.windows import APP_ALIAS, batch, is_batch, obstacle
+from ..process.executability.windows import APP_ALIAS, obstacle
 from ..process.platform import SYSTEM
 from ..process.platform.files import create_file, distrust, make_folder, open_regular, remove_file
 from ..process.platform.libraries import MAY_LACK_LIBRARIES, installed_libraries
@@ -34,8 +34,6 @@ def check_executable(find: FindCommand) -> Check:
     try:
         program = Path(find()[0])
         check_program(program)
-        if SYSTEM == "win32" and is_batch(str(program)):
-            raise batch(str(program))
     except SidecarError as error:
         return Check("executable", "failed", error.message, error.hint or "Check backend.command.")
     try:

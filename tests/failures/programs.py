@@ -137,13 +137,13 @@ async def program_for_linux(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "The program is a batch file",
-    "The backend's program is a batch file, which only cmd.exe can run: <path>",
-    'Set the program that the batch file starts in backend.command, e.g. ["node", "server.js"] instead of ["npm", "start"].',
+    "An argument of a batch file has a character that cmd.exe changes",
+    "The backend's program is a batch file, and one of its arguments has a character that cmd.exe would change: <path>",
+    "Remove %, quotation marks and line breaks from the arguments, or set the program that the batch file starts in backend.command.",
     windows("batch files"),
 )
-async def program_is_a_batch_file(stage: Stage) -> Explanation:
-    return await stage.crash([stage.file("server.bat", b"@echo off\r\n")])
+async def argument_of_a_batch_file(stage: Stage) -> Explanation:
+    return await stage.crash([stage.file("server.bat", b"@echo off\r\n"), "100%"])
 
 
 @WAYS.add(

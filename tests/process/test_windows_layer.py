@@ -672,10 +672,66 @@ async def test_a_file_that_is_no_program_is_reported_with_the_system_error(stage
         await stage.command(str(file))
 
 
-async def test_a_batch_file_is_refused(stage: Stage, tmp_path: Path) -> None:
-    (tmp_path / "run.cmd").write_text("@echo off")
-    with pytest.raises(BackendNotExecutableError, match="batch file"):
-        await stage.command(str(tmp_path / "run.cmd"))
+def place_batch_file(folder: Path, code: str) -> str:
+    """One that runs Python with its arguments, as npm.cmd runs Node."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "code.py").write_text(code)
+    (folder / "run it.cmd").write_text(f'@echo off\nsetlocal\n"{sys.executable}" "%~dp0code.py" %*\n')
+    return str(folder / "run it.cmd")
+
+
+ARGUMENTS = [
+    "start",
+    "",
+    "a b",
+    "--port=80",
+    "x&exit 9",
+    "a|b",
+    "<in>out",
+    "^",
+    "(x)",
+    "!cd!",
+    "C:\\dir\\",
+    "a,b;c",
+    "é",
+    "C:\\a b\\",
+]
+
+
+async def test_a_batch_file_gets_its_arguments_and_gives_its_exit_status(stage: Stage, tmp_path: Path) -> None:
+    program = place_batch_file(tmp_path / "with space", "import sys; print(ascii(sys.argv[1:])); sys.exit(7)")
+    _, run = await stage.command(program, *ARGUMENTS)
+    await run.is_gone()
+    assert (run.out.decode().strip(), run.err) == (ascii(ARGUMENTS), b"")
+    assert run.status == ExitStatus(code=7)
+
+
+@pytest.mark.parametrize("argument", ["%PATH%", '"&exit 9"', "a\r\nb"])
+async def test_an_argument_that_a_batch_file_would_get_changed_is_refused(
+    stage: Stage, tmp_path: Path, argument: str
+) -> None:
+    with pytest.raises(BackendNotExecutableError, match=r"a character that cmd.exe would change: .*run it.cmd"):
+        await stage.command(place_batch_file(tmp_path, ""), argument)
+
+
+SAVE = """
+import signal, sys, time
+def save(*_):
+    time.sleep(1); print("saved", flush=True); sys.exit(0)
+signal.signal(signal.SIGINT, save)
+print("ready", flush=True)
+while True: time.sleep(0.05)
+"""
+
+
+async def test_what_a_batch_file_started_may_save_at_a_stop(stage: Stage, tmp_path: Path) -> None:
+    process, run = await stage.command(place_batch_file(tmp_path, SAVE))
+    await until(lambda: b"ready" in run.out, DEADLINE)
+    process.begin_stop()
+    process.interrupt(5.0)
+    await run.is_gone()
+    assert b"saved" in run.out
+    assert run.survivors == []
 
 
 async def test_a_script_is_refused_with_the_command_that_would_run_it(stage: Stage, tmp_path: Path) -> None:

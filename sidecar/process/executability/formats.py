@@ -19,6 +19,7 @@ _OPENED = {
         "it is an installer package, not a program", "Install it, and set the path of the installed program."
     ),
 }
+_BATCH = {".bat", ".cmd"}
 _OTHER_BUILD = "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
 _FIRST_LINE = (
     "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
@@ -79,6 +80,8 @@ def _on_windows(path: Path, head: bytes) -> Cause | None:
     if words:
         remedy = f'Start it with its interpreter: backend.command = [{words}, "{path}", …].'
         return Cause("it is a script or library, not a program", remedy)
+    if path.suffix.lower() in _BATCH:
+        return None
     if path.suffix.lower() in _OPENED:
         return _OPENED[path.suffix.lower()]
     why = mismatch(head, "win32", machine())

@@ -43,7 +43,6 @@ _CAUSES = {
 }  # fmt: skip
 _HELD = {32, 225, 226}
 _NOT_A_PROGRAM = {193, 216}
-_BATCH = (".bat", ".cmd")
 
 
 def obstacle(number: int) -> tuple[str, str] | None:
@@ -51,15 +50,10 @@ def obstacle(number: int) -> tuple[str, str] | None:
     return _CAUSES[number] if number in _HELD else None
 
 
-def is_batch(path: str) -> bool:
-    """Whether Windows would give this to cmd.exe, which reads arguments by rules that cannot be quoted safely."""
-    return path.lower().rstrip(". ").endswith(_BATCH)
-
-
 def batch(path: str) -> SidecarError:
-    """The program is a batch file."""
-    text = f"The backend's program is a batch file, which only cmd.exe can run: {path}"
-    hint = f'Set the program that the batch file starts in {_COMMAND}, e.g. ["node", "server.js"] instead of ["npm", "start"].'
+    """The program is a batch file, and cmd.exe would change one of its arguments."""
+    text = f"The backend's program is a batch file, and one of its arguments has a character that cmd.exe would change: {path}"
+    hint = f"Remove %, quotation marks and line breaks from the arguments, or set the program that the batch file starts in {_COMMAND}."
     return BackendNotExecutableError(text, hint=hint, data={"path": path})
 
 

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 _SPACE = frozenset(" \t")
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./\\:@+#")
+_CHANGED = frozenset('"%\r\n')  # by cmd.exe, even between quotation marks
 
 
 def command_line(words: list[str]) -> str:
     """A line that the C runtime, .NET and CommandLineToArgvW split into these words again (Parsing C command-line arguments)."""
     return " ".join(map(_quoted, words))
+
+
+def batch_line(words: list[str]) -> str | None:
+    """A line with which cmd.exe runs a batch file with these arguments and nothing else; None: it would change one of them.
+
+    /d: without the user's AutoRun commands; /s: the text between the outermost quotation marks is taken as it is.
+    """
+    if any(not _CHANGED.isdisjoint(word) for word in words):
+        return None
+    program, *arguments = words
+    quoted = [word if word and _PLAIN.issuperset(word) else f'"{word}{_trailing(word)}"' for word in arguments]
+    line = " ".join([f'"{program}"', *quoted])
+    return f'cmd.exe /d /e:on /v:off /s /c "{line}"'
 
 
 def _quoted(word: str) -> str:

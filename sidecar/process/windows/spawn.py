@@ -17,7 +17,7 @@ from ...errors import SidecarError
 from ...fields import Fields
 from ..executability import windows as refusal
 from . import jobs, win32
-from .command_line import command_line
+from .command_line import batch_line, command_line
 
 assert sys.platform == "win32"
 
@@ -68,8 +68,6 @@ class _StartupInfo:
 def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) -> Started:
     """Starts it; ``report`` gets a sentence about each folder that its sandbox cannot give. BackendNot… errors, OSError."""
     program = spec.command[0]
-    if refusal.is_batch(program):
-        raise refusal.batch(program)
     folder = spec.cwd if len(spec.cwd) <= _MAX_FOLDER else _short_form(spec.cwd).removeprefix(_EXTENDED)
     if spec.confinement is not None:
         from . import confined
@@ -120,6 +118,19 @@ def _short_form(path: str) -> str:
     return buffer.value or _extended(path)
 
 
+def _image_and_line(program: str, arguments: tuple[str, ...]) -> tuple[str, str]:
+    """What CreateProcess is given. It would run a batch file itself, and quote nothing for cmd.exe."""
+    short = program if len(program) <= _MAX_PATH else _short_form(program)
+    if not program.lower().rstrip(". ").endswith((".bat", ".cmd")):
+        return short, command_line([program, *arguments])
+    from ..platform.machine import system_folder
+
+    line = batch_line([short.removeprefix(_EXTENDED), *arguments])
+    if line is None:
+        raise refusal.batch(program)
+    return rf"{system_folder()}\cmd.exe", line
+
+
 def _extended(path: str) -> str:
     """A path beyond MAX_PATH in the form that lifts the limit, which takes no dots and no slashes."""
     if len(path) <= _MAX_PATH or path.startswith(_EXTENDED):
@@ -136,8 +147,7 @@ def _create(program: str, spec: LaunchSpec, folder: str, streams: list[int]) -> 
         inherited = [stream or msvcrt.get_osfhandle(null) for stream in streams] + passed
         for handle in inherited:
             os.set_handle_inheritable(handle, True)
-        image = program if len(program) <= _MAX_PATH else _short_form(program)
-        line = command_line([program, *spec.command[1:]])
+        image, line = _image_and_line(program, spec.command[1:])
         for pause in _PAUSES:
             try:
                 return _create_once(image, line, spec, folder, inherited)
