@@ -12,6 +12,7 @@ from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..core.events import Conflict
+from ..process import program_of
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..threads import in_thread
@@ -79,9 +80,14 @@ class FirewallChannels(Struct, frozen=True):
         return self.settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
-        """The backend's executable; empty if it has none. Without links and drives of subst, which exist in one session only (DefineDosDevice)."""
+        """The program that listens, else the backend's executable; empty if it has none. npm.cmd and uvicorn.exe are launchers.
+
+        Without links and drives of subst, which exist in one session only (DefineDosDevice).
+        """
+        run = self.supervisor.current
+        listening = program_of(run.server) if run is not None and run.server is not None else ""
         try:
-            return os.path.realpath(find_command(self.settings, os.environ).argv[0])
+            return os.path.realpath(listening or find_command(self.settings, os.environ).argv[0])
         except errors.SidecarError:
             return ""
 

@@ -81,6 +81,15 @@ def process_name(pid: int) -> str | None:
     return entry.name if entry else None
 
 
+def program_of(pid: int) -> str:
+    """The path of a process's program; empty if unknown. Only for Windows, whose firewall goes by it."""
+    if sys.platform == "win32":
+        from .windows.lookup import program_of as find
+
+        return find(pid)
+    return ""
+
+
 def end_process(process: ProcessId) -> bool:
     """Kills exactly this process, at once. False: it is gone, or we may not kill it."""
     if sys.platform == "win32":

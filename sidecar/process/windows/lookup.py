@@ -68,6 +68,11 @@ def name_of(pid: int) -> str:
     """The file name of the program that runs under this pid; empty if the system does not report it."""
     if pid == 4:
         return "System"  # the kernel's own process, which owns what HTTP.sys listens on; it has no image
+    return program_of(pid).rpartition("\\")[2]
+
+
+def program_of(pid: int) -> str:
+    """The path of the program that runs under this pid; empty if the system does not report it."""
     handle = hold(pid)
     if handle is None:
         return ""
@@ -76,7 +81,7 @@ def name_of(pid: int) -> str:
         buffer = ctypes.create_unicode_buffer(size.value)
         if not win32.QueryFullProcessImageName(handle, 0, buffer, byref(size)):
             return ""
-        return buffer.value.rpartition("\\")[2]
+        return buffer.value
     finally:
         _winapi.CloseHandle(handle)
 

@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sidecar.api import firewall_channels
 from sidecar.api.firewall_channels import FirewallChannels
 from sidecar.settings.model import Backend, Settings
+
+
+def channels(command: str, server: int | None) -> FirewallChannels:
+    """``server``: the pid that listens; None: none does."""
+    supervisor: Any = SimpleNamespace(current=SimpleNamespace(server=server))
+    client: Any = None
+    return FirewallChannels(Settings(backend=Backend(command=(command,))), supervisor, client)
 
 
 @pytest.mark.posix(reason="on Windows only administrators may make links")
@@ -16,6 +25,15 @@ def test_a_rule_is_about_the_program_itself_and_not_a_link_to_it(tmp_path: Path)
     program.write_bytes(Path(sys.executable).read_bytes()[:64])
     program.chmod(0o700)
     link.symlink_to(program)
-    unused: Any = None
-    channels = FirewallChannels(Settings(backend=Backend(command=(str(link),))), unused, unused)
-    assert channels._program() == str(program.resolve())
+    assert channels(str(link), None)._program() == str(program.resolve())
+
+
+def test_a_rule_is_about_the_program_that_listens_and_not_its_launcher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows npm.cmd and uvicorn.exe only start Node and Python, and the firewall goes by the listening program."""
+    server = str((tmp_path / "node.exe").resolve())
+    monkeypatch.setattr(firewall_channels, "program_of", {7: server}.get)
+    assert channels(sys.executable, 7)._program() == server
+    monkeypatch.setattr(firewall_channels, "program_of", lambda _pid: "")
+    assert channels(sys.executable, 7)._program() == channels(sys.executable, None)._program() != server

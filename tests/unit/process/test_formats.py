@@ -144,3 +144,4 @@ def test_what_windows_cannot_run_is_named_with_what_to_do(name: str, head: bytes
 
 def test_a_program_for_this_windows_is_none_of_these() -> None:
     assert unrunnable(Path("app.exe"), pe(0x014C), "win32") is None
+    assert unrunnable(Path("npm.CMD"), b"@ECHO off\r\n", "win32") is None
