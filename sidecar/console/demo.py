@@ -75,8 +75,7 @@ class _Demo(Session):
                         await client.call("sidecar:subscribe", OPT_IN_EVENTS)
                     await self._play_while(client)
                 finally:
-                    self.note("stopping everything")
-                    status = await client.close()
+                    status = await self.stop(client)
         if self.unsaid:
             raise self.unsaid
         return self.recovery, status

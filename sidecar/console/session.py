@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from .client import Client
 from .screen import render
 from .sentences import Line
 from .story import Story, View
@@ -52,6 +53,12 @@ class Session:
     def note(self, text: str) -> None:
         """Shows what the tool itself does."""
         self.show(self.story.note(self.elapsed, text))
+
+    async def stop(self, client: Client) -> int:
+        """Closes the sidecar and returns its exit status; where it has ended by itself, an error says why, and nothing is announced."""
+        if client.failure is None and client.exit_status is None:
+            self.note("stopping everything")
+        return await client.close()
 
     def show(self, line: Line) -> None:
         """Prints the line, or has the next picture drawn."""

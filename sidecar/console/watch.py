@@ -104,8 +104,7 @@ class _Watch(Session):
                 try:
                     status = await self._watch()
                 finally:
-                    self.note("stopping everything")
-                    closed = await client.close()
+                    closed = await self.stop(client)
         finally:
             for task in self.tasks:
                 task.cancel()

@@ -181,6 +181,7 @@ def test_wrong_settings_are_reported_and_nothing_is_watched(tmp_path: Path) -> N
         assert status == 78
         assert "timeouts.startup" in stderr
         assert "Traceback" not in stderr
+        assert watch.lines == []  # nothing was started, so nothing is stopped
     finally:
         watch.close()
 
