@@ -49,6 +49,8 @@ const ATTACH = [
   [{ onFatal: "quit" }, /onFatal must be a function/],
   [{ observers: () => {} }, /observers must be an array of functions/],
   [{ command: "sidecar" }, /command must be an array of strings/],
+  [{ env: { A: null } }, /env must be an object of strings; undefined removes a variable/],
+  [{ env: { PORT: 5000 } }, /env must be an object of strings/],
 ];
 for (const [options, words] of ATTACH) {
   test(`attachSidecar refuses ${JSON.stringify(options)}`, async () => {

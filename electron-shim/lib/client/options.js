@@ -3,12 +3,17 @@
 const { closest } = require("../closest.js");
 
 /**
- * @typedef {"object" | "string" | "function" | "strings" | "functions" | "command" | "milliseconds" | "signal"} Kind
+ * @typedef {"object" | "environment" | "string" | "function" | "strings" | "functions" | "command" | "milliseconds" | "signal"} Kind
  */
 
 /** @type {Record<Kind, {is: (value: any) => boolean, words: string}>} */
 const KINDS = {
   object: { is: (value) => typeof value === "object" && value !== null && !Array.isArray(value), words: "an object" },
+  // Node would make the text "null" of a null.
+  environment: {
+    is: (value) => KINDS.object.is(value) && Object.values(value).every((one) => one === undefined || typeof one === "string"),
+    words: "an object of strings; undefined removes a variable that it would inherit",
+  },
   string: { is: (value) => typeof value === "string", words: "a string" },
   function: { is: (value) => typeof value === "function", words: "a function" },
   strings: { is: (value) => isArrayOf(value, "string"), words: "an array of strings" },
@@ -24,7 +29,7 @@ const KINDS = {
 const CONNECT = {
   command: "command",
   settings: "object",
-  env: "object",
+  env: "environment",
   cwd: "string",
   limits: "object",
   observers: "functions",

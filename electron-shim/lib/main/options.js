@@ -20,7 +20,7 @@ const ATTACH = {
   onFatal: "function",
   onLog: "function",
   observers: "functions",
-  env: "object",
+  env: "environment",
   limits: "object",
 };
 /** @type {Record<string, string[]>} what each has, and a window instead of its class, ipcRenderer or another package's app has not */
