@@ -14,10 +14,14 @@ const MAX_ARGS_BYTES = 4096;
 const PAGE_SHARE = 0.25;
 
 /**
+ * @typedef {object} Lane
+ * @property {number} active calls that the sidecar has
+ * @property {Array<() => void>} queue the others
+ *
  * @typedef {object} PageCalls
  * @property {number} waiting
- * @property {number} active those that the sidecar has
- * @property {Array<() => void>} queue the others
+ * @property {Lane} stops a stop ends what the others wait for, so it must not wait for them
+ * @property {Lane} others
  */
 
 /** Answers pages' calls in the form that existing pages expect, also while no sidecar is running. */
@@ -49,7 +53,11 @@ class Answers {
    * @returns {Promise<any>}
    */
   async answer(sender, channel, args) {
-    const page = this.#pages.get(sender) ?? { waiting: 0, active: 0, queue: [] };
+    const page = this.#pages.get(sender) ?? {
+      waiting: 0,
+      stops: { active: 0, queue: [] },
+      others: { active: 0, queue: [] },
+    };
     try {
       if (page.waiting >= MAX_WAITING)
         throw new SidecarError("TOO_MANY_REQUESTS", `${page.waiting} calls of this page are already waiting`);
@@ -64,28 +72,13 @@ class Answers {
       if (!this.#sidecar.hello?.channels.includes(channel)) {
         throw new SidecarError("UNKNOWN_CHANNEL", `The running sidecar has no channel ${channel}`, { hint: "Update the sidecar." });
       }
-      return await this.#inTurn(page, () => this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args));
+      const most = Math.max(1, Math.floor(this.#sidecar.hello.maxInFlight * PAGE_SHARE));
+      const [lane, places] = channel === "backend:stop" ? [page.stops, 1] : [page.others, most];
+      return await inTurn(lane, places, () => this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args));
     } catch (error) {
       return this.#failed(sender, channel, error);
     } finally {
       page.waiting -= 1;
-    }
-  }
-
-  /**
-   * @param {PageCalls} page
-   * @param {() => Promise<any>} call
-   */
-  async #inTurn(page, call) {
-    const most = Math.max(1, Math.floor((this.#sidecar.hello?.maxInFlight ?? 0) * PAGE_SHARE));
-    if (page.active < most) page.active += 1;
-    else await new Promise((/** @type {(value: void) => void} */ resolve) => page.queue.push(resolve)); // gets the place of one that ends
-    try {
-      return await call();
-    } finally {
-      const next = page.queue.shift();
-      if (next) next();
-      else page.active -= 1;
     }
   }
 
@@ -141,6 +134,23 @@ class Answers {
   /** @param {object} sender */
   lastError(sender) {
     return this.#lastErrors.get(sender) ?? null;
+  }
+}
+
+/**
+ * @param {Lane} lane
+ * @param {number} places
+ * @param {() => Promise<any>} call
+ */
+async function inTurn(lane, places, call) {
+  if (lane.active < places) lane.active += 1;
+  else await new Promise((/** @type {(value: void) => void} */ resolve) => lane.queue.push(resolve)); // gets the place of one that ends
+  try {
+    return await call();
+  } finally {
+    const next = lane.queue.shift();
+    if (next) next();
+    else lane.active -= 1;
   }
 }
 
