@@ -131,6 +131,29 @@ test("a page whose calls wait leaves room for those of the app and of other page
   await Promise.all(calls);
 });
 
+test("a page that waits for its own calls can still stop the backend", async (t) => {
+  const app = await attached(t, { mode: "slowRestart" });
+  const calls = Array.from({ length: 100 }, () => app.invoke("backend:restart", app.from()).catch((error) => error.message));
+  const stops = Promise.all([app.invoke("backend:stop", app.from()), app.invoke("backend:stop", app.from())]);
+  const late = new Promise((resolve) => setTimeout(resolve, 10_000, "late").unref());
+  assert.deepEqual(await Promise.race([stops, late]), [{ success: true }, { success: true }]);
+  await app.sidecar.close();
+  await Promise.all(calls);
+});
+
+test("nobody is asked for a firewall rule that cannot be created, or is only previewed", async (t) => {
+  let asked = 0;
+  const dialog = { showMessageBox: async () => ({ response: ++asked && 0 }) };
+  const without = await attached(t, { mode: "noFirewall", dialog });
+  for (const args of [[], [null], [{ preview: false }], ["x"]])
+    await assert.rejects(without.invoke("backend:createFirewallRule", without.from(), ...args), /^Error: on Windows only$/);
+  const app = await attached(t, { dialog });
+  assert.equal((await app.invoke("backend:createFirewallRule", app.from(), { preview: true })).created, false);
+  assert.equal(asked, 0);
+  assert.equal((await app.invoke("backend:createFirewallRule", app.from(), {})).created, true);
+  assert.equal(asked, 1);
+});
+
 test("the user who declined is not asked forever", async (t) => {
   let asked = 0;
   const dialog = { showMessageBox: async () => ({ response: ++asked && 1 }) };

@@ -5,6 +5,7 @@ const { EVENTS, PAGE_CHANNELS } = require("../names.js");
 const { pageError } = require("./answers.js");
 const { leftover, refuseEarlierListeners, refuseLaterListeners, SYNC_CHANNEL } = require("./leftovers.js");
 
+const CREATE_RULE = "backend:createFirewallRule";
 const MAX_DECLINED = 3;
 const SILENCE_MS = 60_000;
 
@@ -42,7 +43,10 @@ function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fa
       ipcMain.handle(channel, async (event, ...args) => {
         const refusal = senders.refusal(event);
         if (refusal) throw pageError(channel, `${channel} was refused: ${refusal}`);
-        if (channel === "backend:createFirewallRule") await askFirst(event);
+        if (channel !== CREATE_RULE) return handler(event, ...args);
+        const possible = await handler(event, ...asPreview(args)); // throws where there is no rule to create, as on other systems
+        if (isPreview(args)) return possible;
+        await askFirst(event);
         return handler(event, ...args);
       });
     } catch {
@@ -62,13 +66,22 @@ function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fa
 
   /** @param {SenderEvent} event */
   async function askFirst({ sender }) {
-    const channel = "backend:createFirewallRule";
     const why = await consent.refusal(sender);
     if (!why) return;
     const refused = new SidecarError("ELEVATION_REFUSED", `The firewall rule was not created: ${why}`);
-    answers.remember(sender, channel, refused);
-    throw pageError(channel, refused.message);
+    answers.remember(sender, CREATE_RULE, refused);
+    throw pageError(CREATE_RULE, refused.message);
   }
+}
+
+/** @param {any[]} args as a page sent them */
+function isPreview([options]) {
+  return options?.preview === true;
+}
+
+/** @param {any[]} args as a page sent them @returns {any[]} wrong ones stay as they are: the sidecar refuses them */
+function asPreview([options = {}, ...more]) {
+  return [typeof options === "object" && options !== null && !Array.isArray(options) ? { ...options, preview: true } : options, ...more];
 }
 
 /** @param {unknown} name as a page sent it @returns {name is string} */

@@ -10,6 +10,7 @@ const CHANNELS = [
   "backend:status",
   "backend:createFirewallRule",
   "backend:restart",
+  "backend:stop",
   "backend:logs",
   "runtime:getBootstrap",
   "runtime:getDiagnostics",
@@ -118,7 +119,10 @@ function serve(message) {
   } else if (channel === "backend:logs") {
     answer(args[0] === undefined ? received : args[0]);
   } else if (channel === "backend:createFirewallRule") {
-    answer({ created: true, exists: true, details: null });
+    if (mode === "noFirewall") send({ type: "error", id, error: { code: "UNSUPPORTED", message: "on Windows only" } });
+    else answer({ created: !args[0]?.preview, exists: true, details: null });
+  } else if (channel === "backend:stop") {
+    answer({ success: true });
   } else if (channel === "sidecar:ping") {
     const order = args[0];
     if (order?.die) {
