@@ -28,7 +28,7 @@ class MetricsFile:
         self._loop = asyncio.get_running_loop()
         self._metrics = Metrics()
         self._changed = asyncio.Event()
-        self._over = self._failing = False
+        self._over = self._failing = self._is_there = False
         self._task = self._loop.create_task(self._keep())
         supervisor.stream.subscribe(StateChanged, self._moved)
         supervisor.stream.subscribe(e.Health, self._checked)
@@ -68,6 +68,8 @@ class MetricsFile:
                 continue
             if not self._over:
                 await asyncio.sleep(_SETTLE)
+        if not self._is_there:
+            return  # what is there is another's
         try:
             await in_thread(lambda: remove_file(self._path))
         except OSError as error:
@@ -86,6 +88,7 @@ class MetricsFile:
                 )
             self._failing = True
             return
+        self._is_there = True
         if self._failing:
             log.info(f"the metrics are written to {self._path} again")
         self._failing = False

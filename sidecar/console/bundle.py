@@ -87,9 +87,11 @@ class Bundle:
         return packed.getvalue()
 
     def write(self, path: Path) -> None:
-        """Writes the zip, readable only by its owner. Replaces a file of that name; does not follow a link. Raises OSError."""
+        """Writes the zip, readable only by its owner. Replaces a file of that name, and no link, as /dev/stdout is. Raises OSError."""
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link", str(path))
         replace_file(path, self.pack())
 
 

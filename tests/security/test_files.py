@@ -159,6 +159,15 @@ def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
     assert (place.parent / "foreign").read_text() == "foreign words\n"
 
 
+@pytest.mark.parametrize("placed", [fifo, device])
+def test_what_is_no_file_is_not_replaced(place: Path, placed: Callable[[Path], None]) -> None:
+    """Root can: a file in place of /dev/null breaks the machine."""
+    placed(place / "x")
+    with pytest.raises(OSError, match="it is not a regular file"):
+        files.replace_file(place / "x", b"ours")
+    assert [entry.is_file() for entry in place.iterdir()] == [False]
+
+
 def test_the_diagnosis_neither_waits_for_what_lies_beside_the_program_nor_swallows_it(place: Path) -> None:
     program, settings = place / "server", place / "server.runtimeconfig.json"
     program.write_bytes(check_files._HOST_MARK)  # a .NET program
@@ -294,10 +303,12 @@ def test_a_log_of_endless_names_does_not_fill_the_list_of_what_was_masked(place:
     assert len(error) < 20_000
 
 
-def test_a_bundle_replaces_a_link_and_does_not_write_through_it(place: Path) -> None:
+def test_a_bundle_neither_replaces_a_link_which_dev_stdout_is_nor_writes_through_it(place: Path) -> None:
     link(place / "support.zip")
-    doctor("--bundle", str(place / "support.zip"), *data_folder(place))
-    assert zipfile.is_zipfile(place / "support.zip")
+    status, _, error = doctor("--bundle", str(place / "support.zip"), *data_folder(place))
+    assert status == 64
+    assert "support.zip cannot be written: it is a link" in error
+    assert (place / "support.zip").is_symlink()
     assert (place.parent / "foreign").read_text() == "foreign words\n"
 
 

@@ -146,6 +146,7 @@ def bind_file(server: socket, path: str | Path) -> None:
 
 def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:
     """Writes a file so that readers see the old content or the new; makes its folder, unless ``public``: for all users. Raises OSError."""
+    _refuse_device(path)
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
     try:
@@ -167,6 +168,16 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
         except OSError:
             pass
         raise
+
+
+def _refuse_device(path: str | Path) -> None:
+    """OSError: what has that name, or what it links to (/dev/stdout), is no file. Root could put a file in place of /dev/null."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(EINVAL, "it is not a regular file", str(path))
 
 
 def remove_file(path: str | Path) -> None:
