@@ -130,12 +130,12 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
         found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_be_there(one)), None)
         if found is None:
             if _begins_with_a_program(name, folders, platform):
-                raise one_string(name)
+                raise one_string(name, platform)
             raise _not_found(name, tried[0], tried[1:])
         return os.path.abspath(found), False
     found = _on_path(name, environ, here, platform)
     if found is None:
-        error = not_on_path(name, variable(environ, "PATH", platform))
+        error = not_on_path(name, variable(environ, "PATH", platform), platform)
         if os.path.isfile(os.path.join(here, name)):
             error.hint = f"It is in {here}: write ./{name}."
         elif "\\" in name:

@@ -86,16 +86,16 @@ def noexec_mount(path: str | Path) -> str | None:
     return folder
 
 
-def not_on_path(name: str, search_path: str) -> SidecarError:
+def not_on_path(name: str, search_path: str, system: str = SYSTEM) -> SidecarError:
     """A name without a folder that PATH does not find."""
     if len(name.split()) > 1:
-        return one_string(name)
+        return one_string(name, system)
     if _is_assignment(name):
         text = f'The command begins with "{name}", which is a variable, not a program'
         hint = "Move it to backend.env, and start backend.command with the program."
     elif name in _SHELL_ONLY:
         text = f'The command "{name}" is a shell builtin, not a program'
-        hint = 'Run the whole command in a shell, as in backend.command = ["sh", "-c", "cd app; npm start"].'
+        hint = f'Run the whole command in a shell, as in backend.command = [{_shell(system)}, "cd app && npm start"].'
     else:
         from .installed import REMEDY, installed_at  # needed here only
 
@@ -107,7 +107,7 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
     return BackendNotFoundError(text, hint=hint, data={"path": name})
 
 
-def one_string(name: str) -> SidecarError:
+def one_string(name: str, system: str = SYSTEM) -> SidecarError:
     """A whole command was given as one word, so a program whose name has spaces is looked for."""
     import itertools
     import shlex
@@ -123,9 +123,13 @@ def one_string(name: str) -> SidecarError:
     if variables:
         hint += f"; and put {' '.join(variables)} into backend.env"
     if not _SHELL_ONLY.isdisjoint(words):
-        hint = f'Run it in a shell: backend.command = ["sh", "-c", \'{name}\']'
+        hint = f"Run it in a shell: backend.command = [{_shell(system)}, '{name}']"
     text = f'No program is named "{name}": the whole command is a single word with spaces'
     return BackendNotFoundError(text, hint=hint, data={"path": name})
+
+
+def _shell(system: str) -> str:
+    return '"cmd", "/c"' if system == "win32" else '"sh", "-c"'
 
 
 def _is_assignment(word: str) -> bool:

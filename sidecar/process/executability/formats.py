@@ -74,7 +74,7 @@ def _on_unix(path: Path, head: bytes, system: str, handlers: Path) -> Cause | No
 
 
 def _on_windows(path: Path, head: bytes) -> Cause | None:
-    words = interpreter_for(path).replace("python3", "python")
+    words = interpreter_for(path).replace("python3", "python").replace('"pwsh"', '"powershell", "-File"')
     if not words and (name := interpreter_of(head)):  # with env in front of it, the name is not known
         words = f'"{name.rpartition("/")[2]}"' if not name.endswith("/env") else '"…"'
     if words:

@@ -14,6 +14,7 @@ from sidecar.settings.load import load
 from sidecar.settings.model import Settings
 
 SUFFIX = ".exe" if sys.platform == "win32" else ""
+SHELL = '"cmd", "/c"' if sys.platform == "win32" else '"sh", "-c"'
 
 
 def program(path: Path, *, mode: int = 0o755, content: bytes = b"#!/bin/sh\nexit 0\n") -> Path:
@@ -264,7 +265,7 @@ def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_pat
         ("npm  run 'dev server'", '"npm", "run", "dev server"'),
         ("PROGRAM --port 1", '"PROGRAM", "--port", "1"'),
         ("PORT=1 node server.js", '"node", "server.js"'),
-        ("cd app && npm start", '"sh", "-c", \'cd app && npm start\''),
+        ("cd app && npm start", f"{SHELL}, 'cd app && npm start'"),
         ("./bin/server SUFFIX", None),
     ],
 )
@@ -284,7 +285,7 @@ def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words
     [
         (["PORT=1", "node"], 'begins with "PORT=1", which is a variable', "backend.env"),
         (["http://127.0.0.1:80"], "which is an address", 'backend.url = "http://127.0.0.1:80"'),
-        (["cd", "app"], '"cd" is a shell builtin', '["sh", "-c"'),
+        (["cd", "app"], '"cd" is a shell builtin', f'[{SHELL}, "cd app && npm start"]'),
     ],
 )
 def test_what_only_a_shell_understands_is_named(tmp_path: Path, words: list[str], message: str, hint: str) -> None:

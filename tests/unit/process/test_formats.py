@@ -125,6 +125,7 @@ def test_what_came_in_the_place_of_a_program_is_named(name: str, head: bytes, ca
     ("name", "head", "cause", "remedy"),
     [
         ("app.PY", b"print(1)", "it is a script or library", '["python", "C:\\x\\app.PY", …]'),
+        ("app.ps1", b"exit", "it is a script or library", '["powershell", "-File", '),
         ("app.dll", pe(0x8664), "it is a script or library", '["dotnet", '),
         ("run", b"#!/bin/bash\r\n", "it is a script or library", '["bash", '),
         ("run.sh", b"#!/usr/bin/env node\n", "it is a script or library", '["…", '),
