@@ -18,7 +18,7 @@ from ..core.terminal_text import without_controls
 from ..errors import SidecarError
 from ..process.platform.files import read_file, replace_file
 from ..process.platform.machine import describe_system
-from ..settings.masking import MASK, Found, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
+from ..settings.masking import Found, mask_text, secrets_of, secrets_of_command, spellings
 from ..settings.model import Settings
 from ..settings.paths import resolve_paths
 from ..wire.observe import Check
@@ -32,15 +32,6 @@ _MAX_KINDS = 30  # of secrets that are listed for one file; a hostile log has a 
 _OUR_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
 _KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6))
-# NAME = value, also within an inline table; the value may be a text in any of TOML's quotes.
-_SETTING = re.compile(
-    r"""(?P<name>(?<![\w.-])[\w.-]++|"[^"\n]++"|'[^'\n]++')(?P<equals>\s{0,40}=\s*+)"""
-    r"""(?P<value>\"{3}(?s:.*?)(?:\"{3}|\Z)|'{3}(?s:.*?)(?:'{3}|\Z)|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\s,}\]]+)"""
-)
-# A flag of a command, and the word behind it.
-_FLAG = re.compile(
-    r"""(?P<quote>["'])(?P<name>--?[\w-]++|/[\w-]++)(?P=quote)\s{0,40},\s*+(?:\#[^\n]*+\n\s*+){0,20}+(?P<value>"(?!-)(?:\\.|[^"\\\n])*"|'(?!-)[^'\n]*')"""
-)
 
 
 class Bundle:
@@ -57,7 +48,7 @@ class Bundle:
         self._add("system.txt", "".join(f"{line}\n" for line in describe_system()))
         config = _config(serve_words)
         if config:
-            self._add("settings.toml", mask_settings(_tail(Path(config))))
+            self._add("settings.toml", _tail(Path(config)))
         logs = facts.get("logs") or (resolve_paths(settings).logs if settings else None)
         for name, file in _logs(Path(logs)) if logs else ():
             self._add(f"logs/{name}", _tail(file))
@@ -101,28 +92,14 @@ def _counted(kinds: Counter[str]) -> str:
     return ", ".join([*shown, *([f"others ({more})"] if more else [])])
 
 
-def mask_settings(text: str) -> str:
-    """The text of a settings file without the values of settings, variables and flags whose names look secret."""
-    for found, _ in reversed(list(_secret_settings(text))):
-        text = f'{text[: found.start("value")]}"{MASK}"{text[found.end("value") :]}'
-    return text
-
-
-def _secret_settings(text: str) -> Iterator[tuple[re.Match[str], str]]:
-    """The places of secrets in a settings file, and the secrets as written there; empty values do not count."""
-    matches = [*_SETTING.finditer(text), *_FLAG.finditer(text)]
-    for found in sorted(matches, key=lambda match: match.start("value")):
-        value = found["value"].strip("\"'")
-        if value and looks_secret(found["name"].strip("\"'")):
-            yield found, value
-
-
 def _secrets(serve_words: Sequence[str], settings: Settings | None) -> list[str]:
     """Of our environment, of the environment and command that the settings give the backend, and of a file that is wrong now."""
     found = [*secrets_of(os.environ), *secrets_of_command(serve_words)]
     config = _config(serve_words)
     if config:
-        found += [value for _, value in _secret_settings(_tail(Path(config)))]
+        noted = Found()
+        mask_text(_tail(Path(config)), found=noted)
+        found += noted.secrets
     if settings:
         found += [*secrets_of(settings.backend.env), *secrets_of_command(settings.backend.command)]
     return found

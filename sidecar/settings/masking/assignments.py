@@ -25,7 +25,7 @@ _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}
 # character is looked at once.
 _PAIR = re.compile(
     rf"(?<![\w.$-])(?P<name>(?:[\w.$]|-(?!>))++)(?P<close>{_CLOSE}){_ANSI}"
-    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:)|(?:\|\||\?\?)(?==))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|={{1,2}}>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%(?:25)?3[AaDd]|\\{{1,8}}u003[adAD]|;s:\d{{1,5}}:(?=\\{{0,7}}\")|,(?=\s{{0,4}}(?:<<)?\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
+    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:)|(?:\|\||\?\?)(?==))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|={{1,2}}>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%(?:25)?3[AaDd]|\\{{1,8}}u003[adAD]|;s:\d{{1,5}}:(?=\\{{0,7}}\")|,(?:[ \t]{{0,8}}\#[^\n]{{0,200}}\n)?(?=\s{{0,4}}(?:<<)?\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
@@ -135,12 +135,13 @@ def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
     if sign == "(":  # setPassword("x"), not token("x")
         value = read_value(text, start)
         return level >= Strength.PASSWORD or is_random(text[value.start : value.end])
-    if sign == ",":  # "--password", "x", but not "password", "x": 1
+    if sign[0] == ",":  # "--password", "x", but neither "password", "x": 1 nor "--password", "--verbose"
         value = read_value(text, start)
         word = text[value.start : value.end]
         if text[pair.start() - 1 : pair.start()] == "{" and not is_quoted:  # {password,"x"} of Erlang
             return text.startswith(("}", ">>}"), value.end + 1)
-        return is_quoted and _KEY_END.match(text, value.end) is None and (pair["name"][0] == "-" or not word.isalpha())
+        is_other = word.startswith("-") or _KEY_END.match(text, value.end) is not None
+        return is_quoted and not is_other and (pair["name"][0] == "-" or not word.isalpha())
     if "\n" in pair["space"]:
         if text.startswith("- ", start):
             return sign == ":" and level >= Strength.STRONG
