@@ -96,7 +96,6 @@ class Diagnosis(Struct, frozen=True):
                 held=passed.port if passed is not None else None,
             ),
             "loopback": check_network.check_loopback,
-            "ipv6": check_network.check_ipv6,
             "proxy": lambda: check_network.check_proxy(os.environ),
             "hosts_file": lambda: check_files.check_hosts(hosts_file()),
             "exposure": lambda: check_network.check_exposure(exposed, backend.command, backend.env),

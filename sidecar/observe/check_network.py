@@ -100,16 +100,6 @@ def check_loopback() -> Check:
     return Check("loopback", "failed", f"127.0.0.1 cannot be reached: {why}", LOOPBACK_REMEDY if down else remedy)
 
 
-def check_ipv6() -> Check:
-    """Whether ::1 exists. Nothing needs it; backends set to listen on ``localhost`` may end up there."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError as error:
-        return Check("ipv6", "ok", "No IPv6 loopback; it is not needed", evidence=error.strerror or str(error))
-    return Check("ipv6", "ok", "IPv6 loopback works; the sidecar uses 127.0.0.1 only")
-
-
 def check_proxy(environ: Mapping[str, str]) -> Check:
     """Whether a proxy variable also takes requests to 127.0.0.1. The sidecar ignores it; the backend's own clients may not."""
     values = {name.upper(): value for name, value in environ.items() if value}

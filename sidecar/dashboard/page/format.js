@@ -49,7 +49,7 @@ export function fineTime(iso) {
 export const epoch = (iso) => new Date(iso).getTime() / 1000;
 
 /** @param {string} name `RUNNING`, `startup_timeout` */
-export const words = (name) => sentence(name.toLowerCase().replaceAll("_", " ").replace("ipv6", "IPv6"));
+export const words = (name) => sentence(name.toLowerCase().replaceAll("_", " "));
 
 /** @param {string} text */
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
