@@ -74,7 +74,7 @@ async def _serve(boot: Boot) -> int:
         return await App(boot, server, loaded, resolve_paths(loaded.settings), started=started).run()
     except errors.InvalidConfigError as error:
         server.send_error(error)
-        log.error(f"{error.message}. {error.hint or ''}".rstrip())
+        log.error(f"{error.message}. {error.hint}")
         await server.finish()
         return error.exit_status
     except Exception as error:

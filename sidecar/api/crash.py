@@ -31,7 +31,6 @@ def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask
     else:
         text, known = error.message, Cause(error.message, error.hint, error.code.lower())
     why = known or explain_by_output(run)
-    remedy = why.remedy or (_READ_IT if known is None else "")
     exception, frames = _details_of_output(run, why) if known is None else (_last_answer(run), ())
     time = run.ended_at or iso()
     return Crash(
@@ -41,8 +40,8 @@ def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask
         code=status.code,
         signal=status.signal,
         text=mask(text),
-        cause=mask(why.cause) if why.cause else None,
-        remedy=mask(remedy) if remedy else None,
+        cause=mask(why.cause) or None,
+        remedy=mask(why.remedy or _READ_IT),
         attempt=failure.attempt,
         attempts=settings.restart.attempts,
         next_start_in=failure.next_start_in,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from msgspec import UNSET, DecodeError, ValidationError, convert, inspect, json, structs, to_builtins
+from msgspec import DecodeError, ValidationError, convert, inspect, json, structs, to_builtins
 
 from ..errors import InvalidArgsError, InvalidConfigError, SidecarError, UsageError
 from ..settings.words import allowed, close_to
@@ -94,8 +94,7 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
 
 
 def _complain(error: SidecarError) -> int:
-    own = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
-    body = error.error if isinstance(error, RemoteError) else own
+    body = error.error if isinstance(error, RemoteError) else ErrorBody(error.code, error.message, error.hint)
     print(as_json({"error": to_builtins(body)}), file=sys.stderr)
     return error.exit_status if isinstance(error, InvalidConfigError) else 1
 

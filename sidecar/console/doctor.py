@@ -49,7 +49,7 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
         except RemoteError as error:
             checks = [Check("sidecar", "failed", str(error), "See the sidecar's own log.", error.error.code)]
         except SidecarError as error:
-            checks = [Check("sidecar", "failed", error.message, error.hint or "See the sidecar's own log.")]
+            checks = [Check("sidecar", "failed", error.message, error.hint)]
             status = error.exit_status if isinstance(error, InvalidConfigError) else 1
         _show(checks, as_json=as_json)
         if bundle is not None:

@@ -159,4 +159,4 @@ def as_body(error: errors.SidecarError) -> ErrorBody:
     if isinstance(error, RemoteError):
         return error.error
     code = LOST if isinstance(error, SidecarLostError) else error.code
-    return ErrorBody(code, error.message, error.hint or UNSET, error.data or UNSET)
+    return ErrorBody(code, error.message, error.hint, error.data or UNSET)

@@ -35,7 +35,7 @@ def check_executable(find: FindCommand) -> Check:
         program = Path(find()[0])
         check_program(program)
     except SidecarError as error:
-        return Check("executable", "failed", error.message, error.hint or "Check backend.command.")
+        return Check("executable", "failed", error.message, error.hint)
     try:
         head = marks.read_head(program)
     except OSError as error:

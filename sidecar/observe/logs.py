@@ -61,7 +61,7 @@ class BackendLog:
     def begin_run(self, run: int) -> None:
         """What comes from now on belongs to that run; ``tail`` starts empty."""
         if self._live:
-            self._live.end_run()
+            self._live.end_run(self._clock())
         self._run = run
 
     def write(self, stream: str, data: bytes) -> None:
@@ -159,9 +159,9 @@ class _Live:
             else:
                 self._timer = loop.call_at(self._quiet_from, self._deliver)
 
-    def end_run(self) -> None:
+    def end_run(self, seconds: float) -> None:
         self._deliver()
-        for line in self._cutter.flush(self._owner._clock()):  # noqa: SLF001  one class in two halves
+        for line in self._cutter.flush(seconds):
             self._callback(line)
 
     def close(self) -> None:

@@ -289,7 +289,7 @@ def _fitting(value: Any) -> Any:
 def encode_error(request_id: int | None, error: SidecarError, max_frame: int, prefix: str = "") -> bytes:
     """The body of an error, without its data, hint and most of its text where it would not fit; never raises."""
     text = prefix + error.message
-    body = ErrorBody(error.code, text, error.hint or UNSET, UNSET if error.data is None else error.data)
+    body = ErrorBody(error.code, text, error.hint, UNSET if error.data is None else error.data)
     try:
         return _body(ErrorMessage(request_id, body), "The error", max_frame)
     except (InternalError, ResultTooLargeError):
