@@ -10,7 +10,7 @@ const { checkConnectOptions, checkOptions, CLOSE, ownOptions, timerTime, withDef
 const { Restarts } = require("./client/restarts.js");
 const { Subscriptions } = require("./client/subscriptions.js");
 const { settingsEnvironment } = require("./client/settings.js");
-const { Watchdog } = require("./client/watchdog.js");
+const { awakeTimeout, Watchdog } = require("./client/watchdog.js");
 const { OPT_IN_EVENTS } = require("./names.js");
 
 // A sidecar needs 1.5 s to stop its backend after the end of stdin; if it takes longer than this, it hangs.
@@ -252,10 +252,10 @@ class Sidecar {
     if (this.#hello && !abandoned) this.#calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
     else connection.abandon();
     const tooLong = new SidecarError("TIMEOUT", `The sidecar did not exit within ${timeout / 1000} s and was killed`);
-    const timer = setTimeout(() => connection.abort((failure = tooLong)), timeout);
+    const cancel = awakeTimeout(() => connection.abort((failure = tooLong)), timeout);
     this.#watchdog?.stop();
     const { code, error } = await end;
-    clearTimeout(timer);
+    cancel();
     return { code, error: code === 0 ? null : (failure ?? error) };
   }
 

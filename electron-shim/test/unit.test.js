@@ -4,14 +4,14 @@
 const assert = require("node:assert/strict");
 const { EventEmitter } = require("node:events");
 const path = require("node:path");
-const { test } = require("node:test");
+const { mock, test } = require("node:test");
 const { Packr } = require("msgpackr");
 const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
 const { exitCode, isBlocked } = require("../lib/client/connection.js");
 const { SidecarError } = require("../lib/client/errors.js");
 const { encodeFrame, encodeRequest, FrameReader } = require("../lib/client/frames.js");
 const { settingsEnvironment } = require("../lib/client/settings.js");
-const { Watchdog } = require("../lib/client/watchdog.js");
+const { awakeTimeout, Watchdog } = require("../lib/client/watchdog.js");
 const { Answers, pageError } = require("../lib/main/answers.js");
 const { sidecarSettings } = require("../lib/main/command.js");
 const { Fatal } = require("../lib/main/fatal.js");
@@ -400,4 +400,25 @@ test("a listener of backend-crash finds the same words whatever failed", () => {
       ["SIDECAR_HUNG", "it hung", "/logs", "do"],
     ],
   );
+});
+
+test("a machine that sleeps during a limit does not use it up", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    let over = 0;
+    awakeTimeout(() => (over += 1), 2500);
+    mock.timers.tick(1000);
+    mock.timers.tick(3_600_000);
+    mock.timers.tick(499);
+    assert.equal(over, 0);
+    mock.timers.tick(1);
+    assert.equal(over, 1);
+    const cancel = awakeTimeout(() => (over += 1), 1500);
+    mock.timers.tick(1000);
+    cancel();
+    mock.timers.tick(1000);
+    assert.equal(over, 1);
+  } finally {
+    mock.timers.reset();
+  }
 });

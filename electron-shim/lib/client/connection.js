@@ -5,6 +5,7 @@ const path = require("node:path");
 const { SidecarError } = require("./errors.js");
 const { folderDamage } = require("./folder.js");
 const { FrameReader } = require("./frames.js");
+const { awakeTimeout } = require("./watchdog.js");
 const { PROTOCOL } = require("../names.js");
 
 const STDERR_KEPT = 16 * 1024;
@@ -42,8 +43,8 @@ class Connection {
   #reader;
   /** @type {import("node:child_process").ChildProcessWithoutNullStreams | null} */
   #child = null;
-  /** @type {NodeJS.Timeout | undefined} */
-  #helloTimer;
+  /** @type {(() => void) | undefined} ends the wait for hello */
+  #gotHello;
 
   /**
    * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number, startHint?: string | undefined,
@@ -67,7 +68,7 @@ class Connection {
       return;
     }
     this.#listen(this.#child);
-    this.#helloTimer = setTimeout(() => {
+    this.#gotHello = awakeTimeout(() => {
       const text = `The sidecar sent nothing for ${options.helloTimeout / 1000} s after its start`;
       this.abort(new SidecarError("SIDECAR_HELLO_TIMEOUT", text, { hint: this.#startHint() }));
     }, options.helloTimeout);
@@ -137,7 +138,7 @@ class Connection {
     if (!Array.isArray(channels) || !Array.isArray(events) || !(maxFrame > 0) || !(maxInFlight > 0)) {
       throw new SidecarError("SIDECAR_PROTOCOL", "The sidecar's hello lacks a required field: channels, events, maxFrame or maxInFlight");
     }
-    clearTimeout(this.#helloTimer);
+    this.#gotHello?.();
     this.hello = message;
     this.#reader.maxFrame = message.maxFrame;
     this.#listener.hello(message);
@@ -174,7 +175,7 @@ class Connection {
   #end(reason, code) {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#helloTimer);
+    this.#gotHello?.();
     this.#child?.stdin.destroy();
     this.#child?.stdout.destroy();
     this.#child?.stderr.destroy();

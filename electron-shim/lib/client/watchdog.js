@@ -82,4 +82,24 @@ class Watchdog {
   }
 }
 
-module.exports = { Watchdog };
+const STEP_MS = 1000;
+
+/**
+ * Like setTimeout, but a sleep of the machine counts for a second at most: Node's clock goes on during one on Windows, and what the
+ * limit is for (a backend that saves) stood still as well.
+ * @param {() => void} over
+ * @param {number} milliseconds
+ * @returns {() => void} cancels it
+ */
+function awakeTimeout(over, milliseconds) {
+  /** @type {NodeJS.Timeout} */
+  let timer;
+  /** @param {number} left */
+  const wait = (left) => {
+    timer = setTimeout(() => (left > STEP_MS ? wait(left - STEP_MS) : over()), Math.min(left, STEP_MS));
+  };
+  wait(milliseconds);
+  return () => clearTimeout(timer);
+}
+
+module.exports = { awakeTimeout, Watchdog };
