@@ -81,16 +81,16 @@ class Router(Struct, eq=False):
             return
         route = self._routes.get(message.channel)
         waiting = self._in_flight
-        if route is None or self._refusing or len(waiting) >= self.max_in_flight or message.id in waiting:
-            refusal = self._refusal(message, route)
-            if refusal is not None or route is None:
-                self.send_error(message.id, refusal or errors.InternalError("no route"), route)
-                return
         try:
+            if route is None or self._refusing or len(waiting) >= self.max_in_flight or message.id in waiting:
+                refusal = self._refusal(message, route)
+                if refusal is not None or route is None:
+                    self.send_error(message.id, refusal or errors.InternalError("no route"), route)
+                    return
             result = route.handler(*route.read_args(message.args))
         except SidecarError as error:
             self.send_error(message.id, error, route)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must become an answer
+        except Exception as error:  # noqa: BLE001 - whatever is raised, by an import too, must become an answer
             self._defect(message.id, route, error)
         else:
             if hasattr(result, "__await__"):
@@ -185,9 +185,10 @@ class Router(Struct, eq=False):
         else:
             self.send(body)
 
-    def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
-        self.defect(route.name, error)
-        message = f"The sidecar failed at {route.name} ({type(error).__name__})"
+    def _defect(self, request_id: int, route: _Route | None, error: BaseException) -> None:
+        name = route.name if route is not None else "a refusal"
+        self.defect(name, error)
+        message = f"The sidecar failed at {name} ({type(error).__name__})"
         if isinstance(error, errors.InternalError):
             message = error.message
         bug = "This is a bug in the sidecar; its log has the details."

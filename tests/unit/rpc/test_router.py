@@ -180,6 +180,19 @@ async def test_what_is_no_channel_and_what_is_not_served_here_are_distinguished(
     assert (caller.code(1), caller.code(2)) == ("UNKNOWN_CHANNEL", "UNSUPPORTED")
 
 
+async def test_a_refusal_that_fails_is_answered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hint imports a module, which an update of the app may have removed; the frames behind it would wait as well."""
+
+    def fail(*_: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("sidecar.rpc.router.hint_for_name", fail)
+    caller = Caller()
+    caller.call(1, "nope")
+    assert caller.code(1) == "INTERNAL"
+    assert len(caller.defects) == 1
+
+
 async def test_wrong_arguments_and_wrong_messages_bear_their_id() -> None:
     caller = Caller()
     caller.call(1, "backend:logs", "x")
