@@ -28,7 +28,7 @@ def serve(argv: list[str]) -> None:
         status = _serve(argv)
     except KeyboardInterrupt:
         status = 0  # asked to stop before anything was started
-    except Exception as error:  # noqa: BLE001 - never a bare traceback at a user
+    except Exception as error:  # noqa: BLE001 - a user must never get a bare traceback
         known = _damage() or (f"it cannot start: {error}. {LIMIT_REMEDY}" if is_exhausted(error) else "")
         _say(known or f"internal error while starting: {type(error).__name__}: {error}")
         if not known:
@@ -66,9 +66,9 @@ def _serve(argv: list[str]) -> int:
 
 
 def _check_limit() -> None:
-    """With fewer file descriptors it could start a backend, but neither monitor it nor explain its failures."""
+    """Raises OSError if so few file descriptors are allowed that a backend could start, but not be monitored or its failures explained."""
     if sys.platform != "win32":
-        allowed = os.sysconf("SC_OPEN_MAX")  # -1: without limit
+        allowed = os.sysconf("SC_OPEN_MAX")  # -1: unlimited
         if 0 <= allowed < _MIN_OPEN_FILES:
             import errno
 
@@ -78,15 +78,15 @@ def _check_limit() -> None:
 def _install_early_signal_handlers(boot: Boot) -> None:
     """Remembers a termination signal until it can be handled; the default action would kill the sidecar.
 
-    What starts us may block or ignore anything (Swift's and GCD's programs block, nohup ignores), and we would inherit
-    that: deaf to SIGTERM, blind to the end of children. An ignored SIGHUP stays: nohup(1) wants it.
+    Our parent may block or ignore any signal (programs that use Swift or GCD block, nohup ignores), and we would inherit
+    that: SIGTERM would do nothing and SIGCHLD would not arrive. An ignored SIGHUP stays ignored, as nohup(1) intends.
     """
 
     def remember(_number: int, _frame: object) -> None:
         boot.interrupted = True
 
     if sys.platform != "win32":
-        # The signal module takes 3 ms for its enums; what it wraps has no type stubs.
+        # The signal module takes 3 ms for its enums; the C module that it wraps has no type stubs.
         import _signal  # type: ignore[import-not-found]
 
         _signal.signal(_signal.SIGTERM, remember)
@@ -98,13 +98,13 @@ def _install_early_signal_handlers(boot: Boot) -> None:
 
 
 def _put_standard_library_first() -> None:
-    """Before the working folder and PYTHONPATH: no file there replaces a module, and a lookup costs one folder, not three."""
+    """Puts it before the working folder and PYTHONPATH: no file there can replace a module, and a lookup costs one folder, not three."""
     library = os.path.dirname(getattr(os, "__file__", ""))  # noqa: PTH120 - pathlib is not loaded
     sys.path.sort(key=lambda folder: folder != library)
 
 
 def _guardian(boot: Boot) -> Any:
-    """Forks the guardian while the process is small, unless the first run has one: a fork copies page tables, and loses threads."""
+    """Forks the guardian while the process is small, unless the first run has one: a fork copies page tables and loses threads."""
     if sys.platform != "win32":
         from .process.guardian import fork_guardian
 
@@ -113,7 +113,7 @@ def _guardian(boot: Boot) -> Any:
 
 
 def _contain() -> str | None:
-    """On Windows: puts the sidecar into a job object that kills all its child processes. Returns what went wrong."""
+    """On Windows: puts the sidecar into a job object that kills all its child processes. Returns the reason if that failed."""
     if sys.platform == "win32":
         from .process.windows.jobs import contain_self
 
@@ -122,7 +122,7 @@ def _contain() -> str | None:
 
 
 def _damage() -> str:
-    """Says which files a packed sidecar's folder has lost; empty if that is not the problem."""
+    """Returns which files are missing from a packed sidecar's folder; empty if that is not the problem."""
     if getattr(sys, "frozen", False):
         from .frozen import damage
 
@@ -135,13 +135,13 @@ def _log_defect(error: Exception) -> None:
     try:
         from .log import log
     except ImportError:
-        return  # an incomplete installation; the sentence before names what is missing
+        return  # an incomplete installation; the message already printed names what is missing
     log.defect("the start", error)
     log.close()
 
 
 def _speak_utf8() -> None:
-    """Makes stderr UTF-8, which its reader expects; on Windows a pipe would get the ANSI code page."""
+    """Makes stderr UTF-8, as its reader expects; on Windows a pipe would get the ANSI code page."""
     if sys.platform == "win32" and sys.stderr is not None and not sys.stderr.isatty():
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper
 
@@ -155,5 +155,5 @@ def _flush_stderr() -> None:
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
-    except (OSError, ValueError):  # it is not read any more
+    except (OSError, ValueError):  # nothing reads it any more
         pass

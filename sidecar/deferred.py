@@ -9,13 +9,13 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from typing import Any
 
-# Missing, as the libraries support it. Nothing here speaks TLS; msgspec prefers typing_extensions to typing, which has all that
-# we use; uuid asks _uuid for machine-wide ids only.
+# Made to look uninstalled, which the libraries support. Nothing here uses TLS; msgspec prefers typing_extensions to typing, which
+# has all that we use; uuid needs _uuid only for machine-wide ids.
 _MISSING = ("ssl", "typing_extensions", "_uuid")
 
 
 class _Later:
-    """A placeholder for a module, until an attribute is used that is not in ``known``."""
+    """A placeholder that imports the real module when an attribute is used that is not in ``known``."""
 
     __spec__ = None  # the import system looks at it
 
@@ -28,7 +28,7 @@ class _Later:
 
 
 def _real(name: str) -> Any:
-    """The module itself, imported where a placeholder stands for it."""
+    """Returns the module itself, imported first if a placeholder stands for it."""
     modules: dict[str, Any] = sys.modules
     if isinstance(modules.get(name), _Later):
         del modules[name]
@@ -37,13 +37,13 @@ def _real(name: str) -> Any:
 
 
 class _Logger:
-    """asyncio's own logger; its only message in a good start is the name of its selector."""
+    """Replaces asyncio's logger, whose only message in a normal start is the name of the selector."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def debug(self, *_arguments: object) -> None:
-        """Nothing here reads it."""
+        """Drops the message."""
 
     def __getattr__(self, attribute: str) -> Any:
         import logging
@@ -52,27 +52,27 @@ class _Logger:
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    """Replaces the function that asyncio calls for each signal handler; reads inspect.CO_COROUTINE of its code."""
+    """Replaces the function that asyncio calls for each signal handler; tests inspect.CO_COROUTINE in its code's flags."""
     return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & 0x80)
 
 
 def _extract_stack(*_arguments: object) -> Any:
-    """Where a task was made: asyncio takes the function at once, and calls it in its debug mode."""
+    """Returns where a task was created: asyncio stores the function during import and calls it only in debug mode."""
     import traceback
 
     return traceback.extract_stack(sys._getframe(1))  # noqa: SLF001 - as traceback does
 
 
 def _dataclass(*arguments: Any, **options: Any) -> Any:
-    """Of Python 3.14's asyncio.graph, which a debugger calls, two classes stay plain: dataclasses and inspect take 15 ms."""
+    """Leaves two classes of Python 3.14's asyncio.graph, which only debuggers use, plain: dataclasses and inspect take 15 ms."""
     if sys._getframe(1).f_globals["__name__"] == "asyncio.graph":  # noqa: SLF001 - as traceback does
         return lambda kind: kind
     return _real("dataclasses").dataclass(*arguments, **options)
 
 
 def _later() -> dict[str, _Later]:
-    """Module name → the attributes that asyncio and msgspec use during import. No message contains a UUID or Decimal."""
-    pattern = _sre.compile("", 0, [1], 0, {}, ())  # typing wants its type; 1 is SUCCESS
+    """Returns module name → a placeholder with the attributes that asyncio and msgspec use during import. No message contains a UUID or Decimal."""
+    pattern = _sre.compile("", 0, [1], 0, {}, ())  # typing needs its type; 1 is SUCCESS
     known: dict[str, dict[str, Any]] = {
         "asyncio.sslproto": {},
         "asyncio.staggered": {},
@@ -88,7 +88,7 @@ def _later() -> dict[str, _Later]:
         "msgspec.inspect": {},
         "msgspec.toml": {},
         "msgspec.yaml": {},
-        # msgspec calls the last for a type with a pattern; no type on the way to the first answer has one
+        # msgspec calls compile for a type with a pattern; no type that the first answer needs has one
         "re": {
             "Pattern": type(pattern),
             "Match": type(pattern.match("")),
@@ -106,7 +106,7 @@ def _later() -> dict[str, _Later]:
 
 
 class deferred:  # noqa: N801 - used as a function
-    """In a ``with`` statement around imports. Later imports get the modules themselves, but for ssl, which stays missing."""
+    """Context manager around imports. Later imports get the real modules, except ssl, which stays missing."""
 
     def __enter__(self) -> None:
         modules: dict[str, Any] = sys.modules
@@ -114,7 +114,7 @@ class deferred:  # noqa: N801 - used as a function
             modules.setdefault(name, None)
         for name, module in _later().items():
             modules.setdefault(name, module)
-        # What datetime consists of, after it has defined all in Python.
+        # The C module whose names datetime exports; datetime.py first defines them all in Python.
         modules.setdefault("datetime", __import__("_datetime"))
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """Launches the backend for the first time before the slow imports, if nothing requires the normal path.
 
-What to launch is decided by the same functions as later. Where anything is unusual (something to reclaim, another sidecar,
-settings that are not plainly right, a command that cannot be run) nothing is launched here: the supervisor does it, and says why.
+The same functions as later decide what to launch. If anything is unusual (something to reclaim, another sidecar, settings that are
+not clearly valid, a command that cannot be run), nothing is launched here: the supervisor launches it, or reports why it cannot.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def launch(boot: Boot) -> EarlyRun | None:
-    """Launches the first run; None if the supervisor has to do it."""
+    """Launches the first run; returns None if the supervisor has to."""
     if boot.interrupted or boot.containment:
         return None
     try:
         return _launch(boot)
-    except Exception:  # noqa: BLE001 - nothing was launched: the supervisor meets it again, and explains it
+    except Exception:  # noqa: BLE001 - nothing was launched; the supervisor gets the same error again and explains it
         return None
 
 

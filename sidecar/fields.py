@@ -1,4 +1,4 @@
-"""What a dataclass is, for what is made before dataclasses or msgspec are imported, or without them."""
+"""A minimal dataclass, for code that runs before dataclasses and msgspec are imported, or without them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform():
-        """Typing's own tells the type checker what the decorated class does."""
+        """Does nothing; typing's own tells the type checker that the class is like a dataclass."""
         return lambda base: base
 
 
 @dataclass_transform()
 class Fields:
-    """A subclass declares its fields as a dataclass does; only the type checker sees that one is missing."""
+    """A subclass declares its fields as a dataclass does; only the type checker notices a missing argument."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        self.__dict__.update(zip(type(self).__annotations__, values), **named)  # noqa: B905 - the others are named
+        self.__dict__.update(zip(type(self).__annotations__, values), **named)  # noqa: B905 - the rest are named

@@ -9,15 +9,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_CONTENTS = "contents.json"  # written by packaging/build.py beside the libraries
+_CONTENTS = "contents.json"  # written by packaging/build.py next to the libraries
 _REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar runs from it"
 
 
 def shed_loader() -> None:
-    """Restores the original environment, because children inherit it and a backend would load the sidecar's libraries.
+    """Restores the original environment: children inherit it, and a backend would load the sidecar's libraries.
 
-    The loader sets the search path for libraries and adds ``_PYI_`` variables. The sidecar itself needs neither any
-    more: the system's loader read the path at the start, and Windows finds the libraries of a module beside it.
+    The loader sets the search path for libraries and adds ``_PYI_`` variables. The sidecar itself no longer needs
+    either: the system's loader read the path at the start, and Windows finds a module's libraries next to it.
     """
     for name in [name for name in os.environ if name.startswith("_PYI_") or name == "_MEIPASS2"]:
         del os.environ[name]
@@ -27,7 +27,7 @@ def shed_loader() -> None:
 
 
 def damage() -> str:
-    """What is wrong with the sidecar's folder, and the remedy; empty if nothing is, or if that is unknown."""
+    """Returns what is wrong with the sidecar's folder, and the remedy; empty if nothing is wrong or that is unknown."""
     import json
 
     folder = os.path.dirname(sys.executable)  # noqa: PTH120 - pathlib may be what is missing
@@ -37,7 +37,7 @@ def damage() -> str:
             files: dict[str, Any] = dict(json.load(file)["files"])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
-    # A signature makes a program or library longer, so only what is shorter has lost something.
+    # Signing makes a program or library longer, so only a shorter file is incomplete.
     wrong = [name for name, size in files.items() if _size(os.path.join(folder, name)) < size]  # noqa: PTH118 - as above
     if not wrong:
         return ""

@@ -1,4 +1,4 @@
-"""Runs blocking work in a thread that may never return, beside the event loop."""
+"""Runs blocking work, which may never return, in a thread outside the event loop."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ T = TypeVar("T")
 
 
 def start_thread(work: Callable[[], object]) -> None:
-    """Runs ``work`` in a daemon thread. RuntimeError: the system has no process or memory left.
+    """Runs ``work`` in a daemon thread. Raises RuntimeError if the system is out of processes or memory.
 
-    Not by threading, which waits until the thread runs: one that finds no memory for its first step dies without a word, and its
-    starter would wait for ever (cpython#140746).
+    Does not use threading, which waits until the thread runs: a thread without memory for its first step dies silently, and the
+    caller would wait forever (cpython#140746).
     """
     _thread.start_new_thread(work, ())
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Runs ``work`` in a daemon thread; its result or exception is a future of the running loop.
+    """Runs ``work`` in a daemon thread and returns a future of the running loop for its result or exception.
 
-    The loop's executor (``asyncio.to_thread``) would not do: its threads are joined at exit, and a dead disk, an elevation
-    prompt or a process that does not end would keep the sidecar from ending.
+    The loop's executor (``asyncio.to_thread``) is not suitable: its threads are joined at exit, so a dead disk, an elevation
+    prompt or a process that does not end would keep the sidecar from exiting.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -41,7 +41,7 @@ def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
         result, error = None, None
         try:
             result = work()
-        except BaseException as raised:  # noqa: BLE001 - it is raised where the future is awaited
+        except BaseException as raised:  # noqa: BLE001 - raised where the future is awaited
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
@@ -50,6 +50,6 @@ def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
 
     try:
         start_thread(run)
-    except RuntimeError as error:  # which does not say why
+    except RuntimeError as error:  # does not say why
         future.set_exception(OSError(errno.EAGAIN, str(error)))
     return future
