@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False  # the guardian passes through here, and does not load the typing module
+TYPE_CHECKING = False  # the guardian imports this package, and does not load the typing module
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def create_process_layer(guardian: Any, report: Callable[[str], None], folder: str, early: Any = None) -> ProcessLayer:
-    """The layer of this platform. ``guardian``: None on Windows; ``report``: for the log; ``folder``: for data; ``early``: the run launched before."""
+    """Creates this platform's layer. ``guardian``: None on Windows; ``report``: writes to the log; ``folder``: the data folder; ``early``: the run already launched."""
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
 
@@ -27,7 +27,7 @@ def create_process_layer(guardian: Any, report: Callable[[str], None], folder: s
 
 
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun | None:
-    """Launches the first run before the event loop is there; None where the layer has to. See the early.py of each platform."""
+    """Launches the first run before the event loop exists; None if the layer has to. See each platform's early.py."""
     if sys.platform == "win32":
         from .windows.early import launch_early as launch
 
@@ -39,7 +39,7 @@ def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tupl
 
 
 def create_notify_channel(folder: Path) -> NotifyChannel | None:
-    """A channel bound in the folder; None where the system does not say who sent a datagram."""
+    """Creates a channel bound in the folder; None if the system does not report who sent a datagram."""
     if sys.platform == "linux":
         from .notify import NotifySocket
 
@@ -48,7 +48,7 @@ def create_notify_channel(folder: Path) -> NotifyChannel | None:
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on a TCP port, machine-wide; ``pid`` is None where the system does not say. Empty: no process."""
+    """Returns the sockets that listen on a TCP port, machine-wide; ``pid`` is None if the system does not report it. Empty: no process."""
     if sys.platform == "linux":
         from .sockets import find_listener as find
     elif sys.platform == "win32":
@@ -82,7 +82,7 @@ def process_name(pid: int) -> str | None:
 
 
 def program_of(pid: int) -> str:
-    """The path of a process's program; empty if unknown. Only for Windows, whose firewall goes by it."""
+    """The path of a process's program; empty if unknown. Windows only, whose firewall rules name programs."""
     if sys.platform == "win32":
         from .windows.lookup import program_of as find
 
@@ -91,7 +91,7 @@ def program_of(pid: int) -> str:
 
 
 def end_process(process: ProcessId) -> bool:
-    """Kills exactly this process, at once. False: it is gone, or we may not kill it."""
+    """Kills exactly this process, at once. False: it has ended, or we may not kill it."""
     if sys.platform == "win32":
         from .windows.lookup import terminate
 

@@ -1,8 +1,8 @@
-"""Whom a stop asks to end, and when: each process once, and none whose end would cut off what another saves."""
+"""Which processes a stop asks to end, and when: each once, and none whose end would interrupt another that is saving."""
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
 import os
 import sys
 import time
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .channel import StopPlan
     from .descendants import Descendants
 
-NEVER = float("inf")  # of a deadline in seconds; the math module would take 0.4 MiB of the guardian
-_LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
-_SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows that its launcher forwarded the signal
+NEVER = float("inf")  # as a deadline in seconds; the math module would cost the guardian 0.4 MiB
+_LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when every process not asked yet is asked
+_SETTLE = 0.5  # seconds, or an eighth of the time, for a process to show that its launcher forwarded the signal
 
 
 class Asking:
@@ -28,37 +28,37 @@ class Asking:
 
     def __init__(self, processes: Descendants, plan: StopPlan) -> None:
         self._tree = processes
-        # otherwise: the backend was asked by a request, or by the end of its stdin, which comes also with the sidecar's
-        self._signal, self._to_group, _, _, self.otherwise = plan
-        self.by_others = False  # another program has asked each process of the tree to end
-        self.forwarded = False  # as far as one can see in the tree: a process was asked, and exited by itself
+        # asked_otherwise: the backend was asked by a request, or by the end of its stdin, which the sidecar's end causes too
+        self._signal, self._to_group, _, _, self.asked_otherwise = plan
+        self.by_others = False  # another program has asked every process of the tree to end
+        self.forwarded = False  # as far as the tree shows: a process was asked, and exited by itself
         self._root_asked = False
         self._asked: set[tuple[int, float]] = set()
-        self._known: set[tuple[int, float]] = set()  # lived when the stop began
-        self._apart: set[tuple[int, float]] = set()  # of these, those without a parent in the tree: the root, daemons
+        self._known: set[tuple[int, float]] = set()  # alive when the stop began
+        self._parentless: set[tuple[int, float]] = set()  # of these, those with no parent in the tree: root, daemons
         self._catching: set[tuple[int, float]] = set()  # of these, those with a handler for the signal
-        self._holders: set[int] = set()  # were spared, for what they hold would die with them
-        # when each was first seen without its launcher, or without those that it holds
+        self._holders: set[int] = set()  # not asked, because what they hold would die with them
+        # when each process was first seen without its launcher, or without those that it held
         self._orphaned: dict[tuple[int, float], float] = {}
         self._half_time = self._last_call = NEVER
         self._settle = self._quarter = 0.0
 
     def begin(self, *, by_others: bool) -> None:
-        """Notes who lives, before anything is asked; once."""
+        """Records which processes are alive, before any is asked; only the first call does."""
         if self._known:
             return
         living = self._tree.alive()
         self._known = {entry.key for entry in living}
-        self._apart = {entry.key for entry in _without_parent(living)}
+        self._parentless = {entry.key for entry in _without_parent(living)}
         for entry in living:
-            if entry.state == "T":  # it sees nothing before it goes on, from whomever that comes
+            if entry.state == "T":  # a stopped process handles no signal, whoever sends it
                 self._tree.send(entry, int(signal.SIGCONT))
         if tree.EXACT:
             self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
             self.by_others = by_others
 
     def schedule(self, seconds: float) -> None:
-        """The tree will be killed in so many seconds."""
+        """Sets the times: the tree will be killed in ``seconds``."""
         now = time.monotonic()
         self._half_time = now + seconds / 2
         self._last_call = now + seconds - min(_LAST_CALL, seconds / 4)
@@ -66,18 +66,18 @@ class Asking:
 
     @property
     def next_at(self) -> float:
-        """When ``ask`` must be called without an event."""
+        """When ``ask`` must be called next even without an event."""
         return min(self._half_time, self._last_call)
 
     def note_exit(self, pid: int) -> None:
-        """It exited by itself. One without a handler would have died of the signal, unless sigwait reads it, which /proc does not show."""
+        """A process exited by itself. Without a handler the signal would have killed it, unless it uses sigwait, which /proc does not show."""
         if any(key[0] == pid for key in self._asked):
             self.forwarded = True
 
     def ask(self, root: int) -> None:
-        """Sends the stop signal once to each: to the root (0: it has ended); to those that lose their parent; near the end to all.
+        """Sends each the stop signal once: the root (0: it has ended) first, then processes that lose their parent, near the end all.
 
-        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself.
+        So a server can still use its database while it ends, and a process that outlives its launcher is asked directly.
         """
         now = time.monotonic()
         living = self._tree.alive()
@@ -87,15 +87,15 @@ class Asking:
             self._ask_each(living, living, last=True)
         elif not root or self._root_asked:
             orphans = _without_parent(living)
-            if root:  # it may need its daemons
-                orphans = [entry for entry in orphans if entry.key in self._known - self._apart]
+            if root:  # the root may need its daemons
+                orphans = [entry for entry in orphans if entry.key in self._known - self._parentless]
             self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
-        elif self.by_others or (tree.EXACT and self.otherwise and not self._catching):
-            pass  # it was asked, and without a handler the signal would only kill what saves because of that
-        elif self._last_call < NEVER:  # a stop that began otherwise may need no signal
+        elif self.by_others or (tree.EXACT and self.asked_otherwise and not self._catching):
+            pass  # the root was asked already; without a handler the signal would only kill what is saving
+        elif self._last_call < NEVER:  # a stop that began by other means may need no signal
             self._ask_root(root, living)
         if tree.EXACT:
-            self._ask_behind(living, is_half_time=now >= self._half_time)
+            self._ask_below_passive(living, is_half_time=now >= self._half_time)
 
     def _ask_root(self, root: int, living: list[tree.Entry]) -> None:
         self._root_asked = True
@@ -103,16 +103,16 @@ class Asking:
             self._holders.add(root)
         to_group = self._to_group and not self._holders
         self._asked |= {e.key for e in living if e.pid == root or (to_group and e.group == root)}
-        # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
-        # A stopped process sees no signal before it goes on.
+        # The root has not been reaped yet, so neither its pid nor its group id can have been reused.
+        # A stopped process handles no signal until it continues.
         for number in () if self._holders else (self._signal, signal.SIGCONT):
             try:
                 (os.killpg if to_group else os.kill)(root, number)
-            except OSError:  # ended, or it has changed its user
+            except OSError:  # it has ended, or has changed its user
                 pass
 
     def _release(self, living: list[tree.Entry], now: float) -> None:
-        """Asks those that hold no others any more; they have a while to end by themselves, and to read what those printed last."""
+        """Asks holders that hold no others any more, after a grace period to read the last output and end by themselves."""
         for entry in living if self._holders else ():
             if entry.pid not in self._holders or self._holds_others(entry, living):
                 continue
@@ -121,9 +121,9 @@ class Asking:
                 self._send(entry)
 
     def _due(self, orphan: tree.Entry, now: float) -> float:
-        """When an orphan is asked: at once, unless another process may have sent it the signal: a handler of its launcher, say.
+        """Returns when to ask an orphan: at once, unless another process, such as its launcher's handler, may have sent it the signal.
 
-        Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
+        Its own handler may take a second signal as an order to stop saving, so it first gets time to end.
         """
         if self.by_others:
             return NEVER
@@ -133,11 +133,11 @@ class Asking:
         wait = self._quarter if self.forwarded else self._settle
         return self._orphaned.setdefault(orphan.key, now) + wait
 
-    def _ask_behind(self, living: list[tree.Entry], *, is_half_time: bool) -> None:
-        """Asks the children of those that ignore the signal; at half time also of shells with a trap, and of those that block it.
+    def _ask_below_passive(self, living: list[tree.Entry], *, is_half_time: bool) -> None:
+        """Asks the children of processes that ignore the signal; at half time also of shells with a trap and of processes that block it.
 
-        Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on long ago.
-        One that blocks a signal in order to read it, as tini does, has read it by then.
+        Such a shell acts only after the command that it waits for (POSIX, 2.12), or forwarded the signal long ago.
+        A process that blocks a signal in order to read it, as tini does, has read it by then.
         """
         if is_half_time:
             self._half_time = NEVER
@@ -148,7 +148,7 @@ class Asking:
             if entry.parent in held:
                 held.add(entry.pid)
                 if entry.pid in parents and reactions.disposition(entry.pid, self._signal) == "default":
-                    self._asked.add(entry.key)  # its end would be that of its children
+                    self._asked.add(entry.key)  # its end would end its children
                     passive.add(entry.pid)
             if entry.parent in passive:
                 self._ask_each((entry,), living)
@@ -159,7 +159,7 @@ class Asking:
                     passive.add(entry.pid)
 
     def _holds_others(self, holder: tree.Entry, living: list[tree.Entry]) -> bool:
-        """Whether its end would be that of others: they are asked in its place, and it when they have ended."""
+        """Whether the holder's end would end others: these are asked instead, and the holder once they have ended."""
         if not tree.EXACT:
             return False
         if reactions.is_impatient(holder.name):
@@ -170,9 +170,9 @@ class Asking:
         return reactions.reads_output(holder, living, self._catching, would_die=dies)
 
     def _ask_each(self, entries: Iterable[tree.Entry], living: list[tree.Entry], *, last: bool = False) -> None:
-        """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
+        """Asks each process that neither we nor its launcher has asked; a handler that is gone (Node's process.once) shows the latter.
 
-        A second signal would end such a process while it saves.
+        A second signal would end such a process while it is saving.
         """
         for entry in entries:
             if entry.key in self._asked or self._is_late(entry, last=last):
@@ -186,9 +186,9 @@ class Asking:
                 self._send(entry)
 
     def _is_late(self, entry: tree.Entry, *, last: bool) -> bool:
-        """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it.
+        """Whether a trap or handler started it after the stop began, in order to save: the signal might only kill it.
 
-        That handler may have ended at once: what is to outlive it is not asked either.
+        A process that is meant to outlive that handler is not asked either.
         """
         if not tree.EXACT or entry.key in self._known:
             return False
@@ -196,10 +196,10 @@ class Asking:
 
     def _send(self, entry: tree.Entry) -> None:
         self._tree.send(entry, self._signal)
-        self._tree.send(entry, int(signal.SIGCONT))  # a stopped process sees no signal before it goes on
+        self._tree.send(entry, int(signal.SIGCONT))  # a stopped process handles no signal until it continues
 
 
 def _without_parent(living: list[tree.Entry]) -> list[tree.Entry]:
-    """Those whose parent does not belong to the tree (any more)."""
+    """Returns those whose parent is not in the tree, or no longer."""
     pids = {entry.pid for entry in living}
     return [entry for entry in living if entry.parent not in pids]

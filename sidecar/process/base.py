@@ -1,4 +1,4 @@
-"""What the supervisor needs of a platform; posix.py and windows.py give it."""
+"""What the supervisor needs from a platform; posix.py and windows/layer.py implement it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Survivor(Struct, frozen=True):
 
 
 class ProcessId(NamedTuple):
-    """A process beyond doubt: a pid alone may be reused. ``started`` is the system's own start time, compared for equality only."""
+    """The identity of a process: a pid alone may be reused. ``started`` is the system's own start time, compared for equality only."""
 
     pid: int
     started: float
 
 
 class ListeningSocket(NamedTuple):
-    """A listening TCP socket; ``pid`` is None if the system does not report the owner, ``only_ipv6`` False if not IPV6_V6ONLY.
+    """A listening TCP socket; ``pid`` is None if the system does not report the owner, ``only_ipv6``: IPV6_V6ONLY is set.
 
-    ``shared``: another process listens on the port too (SO_REUSEPORT), and may get its connections; Linux only.
+    ``shared``: another process also listens on the port (SO_REUSEPORT) and may get its connections; Linux only.
     """
 
     address: str
@@ -44,20 +44,20 @@ class ListeningSocket(NamedTuple):
 
 
 class SandboxRequest(Struct, frozen=True):
-    """What a sandbox is to let the backend do; all paths are absolute."""
+    """What a sandbox allows the backend; all paths are absolute."""
 
-    level: Literal["standard", "strict"]  # of [sandbox]; never off
+    level: Literal["standard", "strict"]  # sandbox.level; never off
     folders: tuple[str, ...]  # data, logs and temp
-    write: tuple[str, ...]  # more that it may write
-    read: tuple[str, ...]  # more that it may read
-    port: int | None  # that it may bind; None: any, for it is not known before the start
+    write: tuple[str, ...]  # further paths that it may write
+    read: tuple[str, ...]  # further paths that it may read
+    port: int | None  # that it may bind; None: any, because the port is not known before the start
     connect: tuple[int, ...]  # the TCP ports that strict lets it connect to
     program: str  # strict lets it read the folders of its program and its working folder
     cwd: str
 
 
 class Confinement(Struct, frozen=True):
-    """How the platform carries a request out: a program in front of the command, or rules that the guardian's child applies."""
+    """How the platform enforces a request: a program in front of the command, or rules that the guardian's child applies."""
 
     request: SandboxRequest | None = None
     wrapper: tuple[str, ...] = ()
@@ -65,14 +65,14 @@ class Confinement(Struct, frozen=True):
 
 
 class RunListener(Struct, frozen=True):
-    """Gets what happens to one run, always on the event loop's thread; nothing after ``gone``."""
+    """Callbacks for the events of one run, always on the event loop's thread; none after ``gone``."""
 
-    # Bytes that the tree wrote to stdout or stderr; they belong to the callee.
+    # Bytes that the tree wrote to stdout or stderr; the callee owns them.
     output: Callable[[str, bytes], None]
-    # The root process ended; output may still come. The rest of its tree is killed, or while stopping may still end.
-    # Always before gone; UNKNOWN where the status was lost or the root is a survivor.
+    # The root process ended; output may still come. The rest of its tree is killed, or during a stop may still end by itself.
+    # Always before gone; UNKNOWN if the status was lost or the root is a survivor.
     exited: Callable[[ExitStatus], None]
-    # Nothing of the tree is alive, but for these, and all its output was reported (at most 500 ms later).
+    # Nothing of the tree is alive except these survivors, and all its output was reported (at most 500 ms later).
     gone: Callable[[list[Survivor]], None]
 
 
@@ -81,7 +81,7 @@ LAUNCHED_AGAIN = "The backend was launched early and is launched again, because 
 
 
 class RunningProcess(Protocol):
-    """One run. ``killed``: what was alive and was ended by SIGKILL or TerminateJobObject; complete when ``gone`` is reported."""
+    """One run. ``killed``: processes that SIGKILL or TerminateJobObject ended; complete when ``gone`` is reported."""
 
     killed: list[Survivor]
 
@@ -90,19 +90,19 @@ class RunningProcess(Protocol):
         """The root process."""
 
     def begin_stop(self, *, asked: bool = True) -> None:
-        """It was asked to end by other means: from now on the end of its root leaves the rest of the tree alive.
+        """The run was asked to end by other means: from now on the end of its root leaves the rest of the tree alive.
 
-        ``asked``: False where it plainly did not take that, and only the signal is left.
+        ``asked``: False if it clearly did not accept that, so only the signal is left.
         """
 
     def close_stdin(self) -> None:
-        """Ends its stdin where that is open; begins a stop. Every other rung ends it too. Harmless when repeated."""
+        """Closes the run's stdin if it is open, which begins a stop. Every other rung closes it too. Harmless when repeated."""
 
     def interrupt(self, seconds: float | None = None) -> None:
-        """The stop signal, on Windows CTRL_C; ``seconds`` until the kill, None: the spec's. Harmless when the process is gone."""
+        """Sends the stop signal, on Windows CTRL_C; ``seconds`` until the kill, None: the spec's. Harmless when the process is gone."""
 
     def kill(self) -> None:
-        """Kills the whole tree; the outcome comes as ``gone``. Harmless when repeated."""
+        """Kills the whole tree; ``gone`` reports the outcome. Harmless when repeated."""
 
     def processes(self) -> list[ProcessId]:
         """The tree as it is now, root first."""
@@ -112,7 +112,7 @@ class RunningProcess(Protocol):
 
 
 class Datagram(Struct, frozen=True):
-    """A notification; ``pid`` of its sender, 0: not of this pid namespace. ``is_cut``: it was longer than what was read."""
+    """A notification; ``pid``: its sender, 0 if that is in another pid namespace. ``is_cut``: it was longer than what was read."""
 
     data: bytes
     pid: int
@@ -120,22 +120,22 @@ class Datagram(Struct, frozen=True):
 
 
 class NotifyChannel(Protocol):
-    """Where a backend reports as to systemd, with proof of who sent what. ``address``: the value of NOTIFY_SOCKET."""
+    """Where a backend sends systemd notifications, with proof of each sender. ``address``: the value of NOTIFY_SOCKET."""
 
     address: str
 
     def fileno(self) -> int:
-        """For the event loop."""
+        """Returns the descriptor for the event loop."""
 
     def receive(self, size: int) -> Datagram | None:
         """The next datagram, at most ``size`` bytes of it; None if none is waiting."""
 
     def close(self) -> None:
-        """Nothing of it is left."""
+        """Closes it and removes its file."""
 
 
 class ProcessLayer(Protocol):
-    """One per sidecar. ``marker``: ``NAME=value`` in the environment of all it launches, where orphans must be proven; else empty."""
+    """One per sidecar. ``marker``: ``NAME=value`` in the environment of all it launches, which proves orphans; empty where not needed."""
 
     marker: str
 
@@ -144,11 +144,11 @@ class ProcessLayer(Protocol):
         """The process between sidecar and backend, where the platform needs one."""
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
-        """Starts a run, and returns when its program was executed. Until then the listener only gets output.
+        """Starts a run, and returns once its program is executed. Until then the listener only gets output.
 
         A cancelled launch kills what it started and sends the listener nothing more. Raises BackendNotFoundError,
         BackendNotAFileError, BackendNotExecutableError: with path and remedy.
         """
 
     async def close(self) -> list[Survivor]:
-        """Kills what is left, and gives back what would not die."""
+        """Kills what is left, and returns the survivors."""

@@ -1,8 +1,8 @@
 """The messages between sidecar and guardian: tuples in marshal, behind a 4-byte length, on a Unix stream socket.
 
-Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
+Both ends run the same interpreter, so marshal is safe here, and it is the only encoder that is already in memory.
 Request tuples:   ("launch", serial, program, marker, stop plan)   with the read ends of stdout and stderr, then stdin, the
-                  write ends of stdout and stderr, and the socket that is passed, if any
+                  write ends of stdout and stderr, and the passed socket, if any
                   ("stop", serial, asked)   ("interrupt", serial, seconds)   ("kill", serial)
 Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
                   ("killing", serial)   ("gone", serial, survivors, killed), each ((pid, name), ...)
@@ -10,7 +10,7 @@ Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, e
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the module around it takes 2 ms, and has no more of what is needed
+import _signal  # type: ignore[import-not-found]  # the signal module takes 2 ms and adds nothing needed here
 import _socket
 import marshal
 import os
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from .spec import LaunchSpec
 
 _INT_SIZE = 4
-MAX_FDS = 6  # that come with a launch
+MAX_FDS = 6  # descriptors that come with a launch
 CHUNK = 65536
 
 
-# The signal's number, whether it goes to the root's group, seconds after a kill when survivors are reported, seconds to
-# end in when the sidecar is dead, and whether the backend's stdin is open until the stop
+# The signal's number, whether it goes to the root's group, seconds after a kill when survivors are reported, seconds that
+# the tree has to end when the sidecar is dead, and whether the backend's stdin is open until the stop
 StopPlan = tuple[int, bool, float, float, bool]
 
 
 def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...]:
-    """The request to launch, without its descriptors."""
+    """Returns the request to launch, without its descriptors."""
     name, _, value = marker.partition("=")
     sandbox = spec.confinement
     program = (
@@ -53,7 +53,7 @@ def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...
 
 
 def open_streams(stdin: str) -> tuple[tuple[int, int, int], tuple[int, int], int]:
-    """The backend's stdin, stdout and stderr; the read ends of the two; the write end of its stdin (-1: it is empty). OSError: none left."""
+    """Returns the backend's stdin, stdout and stderr; the read ends of the last two; the write end of stdin (-1: it is empty). OSError: no descriptor is left."""
     fds: list[int] = []
     try:
         fds += os.pipe() if stdin == "open" else (os.open(os.devnull, os.O_RDONLY), -1)
@@ -69,20 +69,20 @@ def open_streams(stdin: str) -> tuple[tuple[int, int, int], tuple[int, int], int
 
 
 def encode(message: tuple[Any, ...]) -> bytes:
-    """One message as it travels."""
+    """Returns the bytes of one message."""
     body = marshal.dumps(message)
     return len(body).to_bytes(4, "big") + body
 
 
 class Inbox:
-    """Collects bytes and descriptors from the socket, and gives whole messages."""
+    """Collects bytes and descriptors from the socket, and returns whole messages."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self.fds: list[int] = []
 
     def receive(self, sock: _socket.socket) -> bool:
-        """Reads once; False at the end of the stream, of which a reset is one. BlockingIOError: nothing is there."""
+        """Reads once; False at the end of the stream, including a reset. BlockingIOError: nothing to read."""
         try:
             data, ancillary, _flags, _address = sock.recvmsg(CHUNK, _socket.CMSG_SPACE(MAX_FDS * _INT_SIZE))
         except ConnectionError:
@@ -92,7 +92,7 @@ class Inbox:
                 whole = len(payload) - len(payload) % _INT_SIZE
                 for i in range(0, whole, _INT_SIZE):
                     fd = int.from_bytes(payload[i : i + _INT_SIZE], sys.byteorder)
-                    os.set_inheritable(fd, False)  # a received descriptor survives execve unless that is said
+                    os.set_inheritable(fd, False)  # a received descriptor survives execve otherwise
                     self.fds.append(fd)
         self._data += data
         return bool(data)
@@ -110,7 +110,7 @@ class Inbox:
 
 
 def send(sock: _socket.socket, data: bytes | memoryview, fds: Sequence[int] = ()) -> int:
-    """Sends what fits, with the descriptors on the first byte; gives the number of bytes sent."""
+    """Sends what fits, with the descriptors on the first byte; returns the number of bytes sent."""
     if not fds:
         return sock.send(data)
     packed = b"".join(fd.to_bytes(_INT_SIZE, sys.byteorder) for fd in fds)

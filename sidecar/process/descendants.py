@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-_DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
-_NOTE_SECONDS = 1.0  # for a new thread, which dies without a word where it finds no memory for its first step
-_MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
+_DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT of linux/threads.h
+_MAX_PID = 1 << 22  # PID_MAX_LIMIT; where pids go that far, they rarely wrap around
+_THREAD_START_TIMEOUT = 1.0  # seconds; a thread without memory for its first step dies silently
 
 
 def source() -> Any:
-    """The module that reads processes here: tree.py, or portable.py, which has the same functions."""
+    """Returns the module that reads processes here: tree.py, or portable.py, which has the same functions."""
     if tree.EXACT:
         return tree
     from . import portable
@@ -28,34 +28,34 @@ def source() -> Any:
 
 
 class Descendants:
-    """Everything below the ``subreaper`` (a pid), or, where the tree is not tree.EXACT, what portable.Memory knows."""
+    """Everything below the ``subreaper`` (a pid), or what portable.Memory knows where tree.EXACT is False."""
 
     def __init__(self, subreaper: int, *, marker: bytes | None = None) -> None:
-        self._subreaper = subreaper  # only it finds children that /proc does not show
-        self._marker = marker  # in the environment of the backend's processes; evidence only where tree.EXACT is not
+        self._subreaper = subreaper  # only this process can find children that /proc does not show
+        self._marker = marker  # in the environment of the backend's processes; used only where tree.EXACT is False
         self._source = source()
         if not tree.EXACT:
             self._memory = self._source.Memory()
         self._root = 1
 
     def add_root(self, pid: int, started: float | None = None) -> None:
-        """The backend; with a start time only if it is that very process."""
+        """Adds the backend; with a start time, only if the process has that start time."""
         self._root = pid
         entry = None if tree.EXACT else self._source.read_entry(pid)
         if entry is not None and started in (None, entry.started):
             self._memory.add_root(entry)
 
     def started(self, pid: int) -> float:
-        """When a process was started; 0 where that cannot be read."""
+        """Returns when a process was started; 0 if that cannot be read."""
         entry = self._source.read_entry(pid)
         return entry.started if entry else 0.0
 
     def watch(self) -> None:
-        """A look at a tree that has to be remembered, for it is not tree.EXACT; often, and cheaper than the others."""
+        """Remembers the tree as it is now, where tree.EXACT is False. Called often, and cheaper than ``members``."""
         self._memory.look(self._source.table())
 
     def members(self) -> Iterator[Entry]:
-        """All of them, parents first; zombies are among them."""
+        """Yields all of them, parents first, zombies included."""
         if not tree.EXACT:
             yield from self._memory.look(self._source.table(), self._marker)
             return
@@ -67,19 +67,19 @@ class Descendants:
             yield from hidden_children(self._root)
 
     def alive(self) -> list[Entry]:
-        """Those that live, parents first."""
+        """Returns those that are alive, parents first."""
         return [entry for entry in self.members() if entry.alive]
 
     def send(self, entry: Entry, number: int) -> bool:
-        """Sends a signal to that very process; False when it has ended or is not ours to signal."""
+        """Sends a signal to exactly this process; False if it has ended or we may not signal it."""
         sent: bool = self._source.send(entry, number)
         return sent
 
 
 def hidden_children(first: int) -> Iterator[Entry]:
-    """The live children of this process, whether /proc shows them or not (none is mounted, hidepid), by asking about each pid.
+    """Yields the live children of this process, even if /proc does not show them (not mounted, hidepid), by testing each pid.
 
-    Asking about all takes seconds, so it is done only if none of the likelier is one; a later look meets those that one misses.
+    Testing all pids takes seconds, so that is done only if none of the likelier ones is a child; a later look finds what this one misses.
     ``first``: the lowest pid that they can have; the kernel counts up, then starts again at the lowest free one.
     """
     if tree.can_list_children():
@@ -97,7 +97,7 @@ def hidden_children(first: int) -> Iterator[Entry]:
 
 
 def _newest_pid() -> int:
-    """A thread's number is counted with the pids. The highest, where the system has no thread left."""
+    """Returns the id of a new thread, which comes from the same counter as pids; the highest pid if no thread can start."""
     found: list[int] = []
     done = _thread.allocate_lock()
     done.acquire()
@@ -108,7 +108,7 @@ def _newest_pid() -> int:
 
     try:
         _thread.start_new_thread(note, ())
-        done.acquire(timeout=_NOTE_SECONDS)
+        done.acquire(timeout=_THREAD_START_TIMEOUT)
     except RuntimeError:
         pass
     return found[0] if found else _MAX_PID

@@ -1,4 +1,4 @@
-"""The first run, launched before the event loop is there: by the guardian, as every run. posix.py adopts it."""
+"""Launches the first run before the event loop exists: through the guardian, like every run. posix.py adopts it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ assert sys.platform != "win32"
 
 
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun | None:
-    """Writes the record and forks the guardian, which launches the run. None, OSError, UnusualError: that is not plainly possible."""
+    """Writes the record and forks the guardian, which launches the run. None, OSError, UnusualError: the layer has to launch it."""
     owner, world = read_entry(os.getpid()), pid_namespace()
     if owner is None or not world:
         return None
     run = EarlyRun(port, new_marker(folder), notes)
-    # Not yet with a guardian. If both were killed at once, the next sidecar would find what they left by the marker.
+    # The record does not name the guardian yet. If both are killed at once, the next sidecar finds what they left by the marker.
     write_first(folder, world=world, owner=owner.key, marker=run.marker, port=port)
-    check_alone(folder, record_name(*owner.key))  # of two that start at once, at least one sees the other
+    check_alone(folder, record_name(*owner.key))  # of two sidecars that start at once, at least one sees the other
     run.request = channel.launch_request(run.serial, spec, run.marker)
     run.streams, run.outputs, run.stdin = channel.open_streams(spec.stdin)
-    prctl.arm_owner()  # before anything is there to be inherited
+    prctl.arm_owner()  # before there is anything to inherit
     run.guardian = guardian.fork_guardian(run)
-    from . import oom_kills  # while the guardian is at work
+    from . import oom_kills  # while the guardian works
 
     run.oom_kills = oom_kills.read()
     return run

@@ -1,7 +1,7 @@
-"""asyncio's event loop, with a clock that stands still while this process cannot run; on Linux with a shorter way to a reader's callback.
+"""asyncio's event loop, with a clock that stands still while this process cannot run; on Linux with a shortcut to readers' callbacks.
 
-A start or a stop that was in progress would otherwise be out of time on waking. asyncio makes a selector's key, an event, a
-handle and a queue's turn of each ready descriptor, which costs a ping a tenth of its time.
+Otherwise a start or stop in progress would time out on waking. For each ready descriptor asyncio makes a selector key, an event,
+a handle and a queue entry, which costs a ping a tenth of its time.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 if sys.platform == "win32":
     from .platform import awake_time
 else:
-    from time import monotonic as awake_time  # without a function of ours around it: each ping reads it four times
+    from time import monotonic as awake_time  # without a wrapper of ours: each ping reads it four times
 
-_PUNCTUAL = 2.0  # seconds; a wait that ends later was one of a frozen process
+_PUNCTUAL = 2.0  # seconds; if a wait ends later than that, the process was frozen
 
 
 def overslept(began: float, timeout: float | None) -> float:
-    """Seconds that a wait took too long: SIGSTOP, a debugger, a paused container or Windows' standby froze this process meanwhile.
+    """Returns the seconds by which a wait overran because SIGSTOP, a debugger, a paused container or Windows' standby froze this process.
 
-    The system's clock went on, unlike during a sleep.
+    Unlike during a sleep, the system's clock went on.
     """
     late = awake_time() - began - timeout if timeout is not None else 0.0
     return late if late > _PUNCTUAL else 0.0
@@ -40,11 +40,11 @@ if sys.platform == "linux":
     _Ts = TypeVarTuple("_Ts")
 
     class _Selector(EpollSelector):
-        """Calls a reader itself if nothing else is ready and no callback is queued: then the loop would call it next, too."""
+        """Calls a reader itself if nothing else is ready and no callback is queued: the loop would call it next anyway."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.frozen = 0.0  # seconds in all
+            self.frozen = 0.0  # seconds in total
             self.readers: dict[FileDescriptorLike, Callable[..., Any]] = {}  # by descriptor
             self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
 
@@ -92,14 +92,14 @@ elif sys.platform == "win32":
 
         def select(self, timeout: float | None = None) -> Any:
             began = awake_time()
-            ready = super().select(timeout)  # type: ignore[arg-type]  # a float, whatever typeshed says
+            ready = super().select(timeout)  # type: ignore[arg-type]  # typeshed lacks float
             self.frozen += overslept(began, timeout)
             return ready
 
     class _EventLoop(asyncio.ProactorEventLoop):
-        """Python's clock goes on even while Windows sleeps.
+        """On Windows Python's clock goes on while the machine sleeps.
 
-        The clocks of Linux and macOS stand still, and so do the waits of Windows itself (WaitForSingleObject, since 8).
+        The clocks of Linux and macOS stand still, and so do Windows' own waits (WaitForSingleObject, since Windows 8).
         """
 
         def __init__(self) -> None:

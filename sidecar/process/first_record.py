@@ -1,4 +1,4 @@
-"""What a start without predecessors reads and writes in the data folder, before msgspec is imported; record.py does the rest."""
+"""What a start without predecessors reads and writes in the data folder before msgspec is imported; record.py does the rest."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import time
 
 from .platform.files import distrust, read_file, replace_file
 
-# Names that an app, whose user-data folder it may be, has for nothing of its own
+# Names that no app uses for its own files: this may be its user-data folder
 LAST = "sidecar-last-run.json"
 PREFIX = "sidecar-run-"
 MARKER = "SIDECAR_MARKER"
-"""The variable by which everything that a sidecar launches is known."""
-MAX_BYTES = 64 * 1024  # a record has some 300
+"""The environment variable that marks everything that a sidecar launches."""
+MAX_BYTES = 64 * 1024  # a record has about 300
 
 _RANDOM_BYTES = 8
 _LARGEST_PRIME = 4_294_967_291  # below 2**32
 
 
 class UnusualError(Exception):
-    """The folder holds more than a clean end leaves behind; reclaim.py knows what it means."""
+    """The folder holds more than a clean end leaves behind; reclaim.py handles it."""
 
 
 def new_marker(folder: str | os.PathLike[str]) -> str:
-    """``NAME=value`` for the environment of all that one sidecar of this data folder launches: 16 random hex digits, 8 of the folder."""
+    """Returns ``NAME=value`` for the environment of all that one sidecar launches: 16 random hex digits, then 8 derived from the data folder."""
     return f"{MARKER}={os.urandom(_RANDOM_BYTES).hex()}{_digest(folder)}"
 
 
 def is_marker_of(folder: str | os.PathLike[str], marker: str) -> bool:
-    """Whether a sidecar of this folder made it: a backend can copy another app's marker into a record here, not change it there."""
+    """Whether a sidecar of this folder made the marker: a backend could copy another app's marker into a record here, but that marker has the other folder's digits."""
     return marker.endswith(_digest(folder))
 
 
 def _digest(folder: str | os.PathLike[str]) -> str:
-    """Not hashlib's, which is slow to import: no attacker chooses either folder, so it only has to tell two from each other."""
+    """Returns 8 hex digits. hashlib is slow to import, and not needed: no attacker chooses either folder, so two only have to differ."""
     return f"{int.from_bytes(os.fsencode(os.path.realpath(folder)), 'big') % _LARGEST_PRIME:08x}"
 
 
@@ -43,7 +43,7 @@ def record_name(pid: int, started: float) -> str:
 
 
 def last_port(folder: str) -> int | None:
-    """The port of the last run on the folder, or None. UnusualError: something to reclaim, another sidecar, or not trustworthy."""
+    """Returns the port of the folder's last run, or None. UnusualError: something to reclaim, another sidecar, or a folder not to be trusted."""
     path = os.path.join(folder, LAST)
     if distrust(folder) is not None or distrust(path) is not None:
         raise UnusualError
@@ -74,7 +74,7 @@ def check_alone(folder: str, own: str) -> None:
 
 
 def write_first(folder: str, *, world: str, owner: tuple[int, float], marker: str, port: int | None) -> None:
-    """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it. Raises OSError."""
+    """Writes the record of a sidecar that is about to launch its first run, in RunRecord's format. Raises OSError."""
     text = (
         f'{{"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":null,'
         f'"backend":null,"marker":"{marker}","port":{port or "null"},"failures":0,"logs":"",'

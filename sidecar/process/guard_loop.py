@@ -1,15 +1,15 @@
 """The guardian: it starts the backend, reports how it ends, and leaves nothing of its tree alive.
 
-The socket to the sidecar is its lifeline: at its end every descendant is asked to end and soon killed. On Linux the guardian is
+The socket to the sidecar is its lifeline: when it closes, every descendant is asked to end and soon killed. On Linux the guardian is
 a subreaper: an orphan becomes its child, whatever its session, so "no child left" (ECHILD) proves that nothing is left; and
 PR_SET_PDEATHSIG wakes even a stopped guardian with SIGCONT when the sidecar dies.
 
-Elsewhere (macOS) the tree is known only as portable.py can know it, and a guardian stopped at that moment sleeps on.
+Elsewhere (macOS) the guardian knows only what portable.py finds of the tree, and if it is stopped at that moment, it stays stopped.
 """
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
 import _socket
 import errno
 import gc
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from .spec import EarlyRun
 
-_LINGER = 30.0  # seconds; at the end of the lifeline the guardian leaves only what it can plainly not kill
-_MAX_REPORTED = 100  # names in one report
+_LINGER = 30.0  # seconds to kill after the lifeline's end; what is alive then clearly cannot be killed
+_MAX_REPORTED = 100  # processes in one report
 
 
 def run(sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None) -> None:
-    """Guards until the lifeline has ended and the tree is gone. ``first``: a run that was ``started`` already, or is now."""
+    """Guards until the lifeline has ended and the tree is gone. ``first``: the first run, which is launched here unless already ``started``."""
     gc.freeze()  # a collection would write to every page that is still shared with the sidecar
-    gc.enable()  # __main__.py switched it off
+    gc.enable()  # __main__.py disabled it
     guard = _Guard(sock)
     prctl.set_name("backend-guard")
     if first is not None:
@@ -60,7 +60,7 @@ class _Guard:
         for number in (signal.SIGTERM, signal.SIGINT, *(() if trampoline.HANGUP_IGNORED else (signal.SIGHUP,))):
             signal.signal(number, lambda *_: self._ending.note_signal())
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what started the sidecar may block anything, SIGCHLD too
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the sidecar's parent may block any signal, even SIGCHLD
         self._poll = select.poll()
         self._poll.register(sock.fileno(), select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
@@ -76,7 +76,7 @@ class _Guard:
             self._follow()
 
     def _poll_timeout(self) -> float | None:
-        """Milliseconds until the next look; None: only an event calls for one."""
+        """Returns milliseconds until the next look; None: only an event requires one."""
         if self._serial is None or self._status_fd >= 0:
             return None
         wait = self._ending.look_interval()
@@ -92,7 +92,7 @@ class _Guard:
         while (message := self._inbox.next()) is not None:
             kind, serial, *rest = message
             if kind == "launch":
-                fds, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
+                fds, self._inbox.fds = self._inbox.fds, []  # launch requests come one at a time
                 self.launch(serial, *rest, outputs=fds[:2], streams=fds[2:])
             elif serial != self._serial:
                 continue  # about a run that has ended
@@ -106,7 +106,7 @@ class _Guard:
         return alive
 
     def _root_exited(self, status: int, left: bool) -> None:
-        """``left``: something of the tree is; else the report of its end follows at once, and takes this one along."""
+        """``left``: something of the tree is alive; else ``gone`` follows at once, and this report is sent with it."""
         self._unsent = channel.encode(("exited", self._serial, status))
         if left or not tree.EXACT:
             self._report()
@@ -117,7 +117,7 @@ class _Guard:
             self._sock.setblocking(True)  # reports are few and small
             self._sock.sendall(data)
         except OSError:
-            pass  # the sidecar is gone; its end of the stream is read next
+            pass  # the sidecar is gone; the next read finds the end of the stream
         finally:
             self._sock.setblocking(False)
 
@@ -136,11 +136,11 @@ class _Guard:
     ) -> None:
         """Starts a run, or takes over one that was ``started``.
 
-        ``outputs``: the read ends of its pipes. As long as one is open, what the backend prints cannot end it, though the sidecar be dead.
+        ``outputs``: the read ends of its pipes. While one is open, printing cannot end the backend (SIGPIPE), even if the sidecar is dead.
         """
         self._hold(outputs)
         try:
-            # recvmsg drops those for which this process has no descriptor left
+            # recvmsg drops streams for which this process has no free descriptor
             if started is None and len(streams) < 3:
                 self._report("failed", serial, "output", errno.EMFILE)
                 return
@@ -156,7 +156,7 @@ class _Guard:
         self._ending.begin(pid, marker, plan)
 
     def _executed(self) -> None:
-        """The trampoline has ended, in execve or in a failure."""
+        """The trampoline's status pipe has closed: after execve or a failure."""
         failure = os.read(self._status_fd, 200).decode()
         self._forget_trampoline()
         if failure:
@@ -183,7 +183,7 @@ class _Guard:
     # The end --------------------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        """Reads who has ended, and does what that calls for: while stopping the rest may end by itself, else it is killed."""
+        """Reaps what has ended and acts on it: during a stop the rest may end by itself, else it is killed."""
         self._ending.clear_wake()
         if self._status_fd >= 0:
             return  # spawned (or failed) is reported before exited: the pipe ends with the process
@@ -199,7 +199,7 @@ class _Guard:
             self._kill_run()
 
     def _end_alone(self) -> None:
-        """The sidecar is gone: asks the tree to end, kills it soon, and stays until that is done."""
+        """The sidecar is gone: asks the tree to end, soon kills it, and stays until that is done."""
         if self._serial is not None and self._status_fd < 0 and self._ending.end_alone():
             self._follow()
             while self._serial is not None:

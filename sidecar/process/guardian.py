@@ -1,12 +1,12 @@
-"""How the sidecar gets its guardian, the small process between it and the backend (guard_loop.py says what it does).
+"""How the sidecar gets its guardian, the small process between it and the backend (guard_loop.py describes what it does).
 
-The first is forked soon after hello, when the interpreter is small and has one thread, which is cheaper than a fresh one. A
-killed one is replaced by a fresh interpreter: by then a fork would copy the locks of the sidecar's threads.
+The first is forked soon after hello, while the interpreter is small and has one thread: cheaper than starting a new interpreter.
+A guardian that was killed is replaced by a new interpreter, because by then a fork would copy the locks of the sidecar's threads.
 """
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
 import _socket
 import os
 import sys
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from .spec import EarlyRun
 
 HIDDEN_ARGUMENT = "--guardian"
-_HEAD_START = 10  # milliseconds for the first run, less than the sidecar's own imports take; a request or the owner's end cuts it short
+_HEAD_START = 10  # milliseconds for the first run, less than the sidecar's own imports take; a request or the sidecar's end cuts it short
 
 
 class Guardian:
-    """A guardian's pid, and its socket whose end is the lifeline. ``is_only_child``: the sidecar had no children before it."""
+    """A guardian's pid, and our end of its socket, the lifeline. ``is_only_child``: the sidecar had no children before."""
 
     def __init__(self, pid: int, socket: _socket.socket, *, is_only_child: bool = True) -> None:
         self.pid = pid
@@ -35,7 +35,7 @@ class Guardian:
 
 
 def fork_guardian(first: EarlyRun | None = None) -> Guardian:
-    """Forks the guardian, which launches the first run before all else. Only for a process that has one thread."""
+    """Forks the guardian, which first launches the first run. Only for a process with one thread."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     others = tree.children(os.getpid())
     pid = os.fork()
@@ -51,7 +51,7 @@ def fork_guardian(first: EarlyRun | None = None) -> Guardian:
 
 
 def spawn_guardian() -> Guardian:
-    """Executes a guardian in a fresh interpreter, without waiting for it: messages wait in the socket. Raises OSError."""
+    """Starts a guardian in a new interpreter, without waiting for it: messages wait in the socket. Raises OSError."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     actions = [
         (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
@@ -70,47 +70,47 @@ def spawn_guardian() -> Guardian:
 
 
 def _command() -> list[str]:
-    """The command line of a fresh guardian. A frozen executable has no -c: it is called with a hidden argument."""
+    """Returns the command line of a new guardian. A frozen executable has no -c: it is called with a hidden argument."""
     if getattr(sys, "frozen", False):
         return [sys.executable, HIDDEN_ARGUMENT]
     package = __package__ or ""
     root = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not loaded in the guardian
     for _level in package.split("."):
         root = os.path.dirname(root)  # noqa: PTH120 - as above
-    # psutil, without which no tree is known elsewhere, is found where the sidecar finds it.
+    # Without tree.EXACT the guardian needs psutil, and finds it where the sidecar does.
     paths = [root, *(path for path in sys.path if path and not tree.EXACT)]
     code = f"import sys; sys.path += {paths!r}; from {package}.guardian import main; main()"
-    return [sys.executable, "-I", "-S", "-c", code, HIDDEN_ARGUMENT]  # for who reads a list of processes
+    return [sys.executable, "-I", "-S", "-c", code, HIDDEN_ARGUMENT]  # for people who read a process list
 
 
 def main() -> None:
-    """The fresh guardian, with the socket as its stdin."""
+    """Runs a new guardian, whose stdin is the socket."""
     _guard(os.dup(0), None)
 
 
 def _guard(fd: int, first: EarlyRun | None) -> NoReturn:
-    """Becomes the guardian, and ends the process when the lifeline has ended and the tree is gone."""
+    """Becomes the guardian, and exits when the lifeline has ended and the tree is gone."""
     status = 70
     try:
         if tree.EXACT:
             prctl.become_subreaper()
             prctl.set_parent_death_signal(int(signal.SIGCONT))
-            # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
+            # No getppid check: if the sidecar died before the signal was armed, its end of the socket is closed, which poll reports.
         started: tuple[int, int] | None = None
         kept: tuple[int, ...] = ()
         if first is not None:
             _, _, program, _, plan = first.request
-            # The run would get what the app left open for the sidecar.
+            # Otherwise the run would inherit what the app left open for the sidecar.
             _close_all_but(fd, *first.streams, *first.outputs)
             try:
                 started = trampoline.start(program, first.streams, plan[0])
                 kept = (started[1], *first.outputs)
             except OSError:
-                kept = (*first.streams, *first.outputs)  # the loop tries again, and reports it
-            os.sched_yield()  # to the first run, which is about to be executed
+                kept = (*first.streams, *first.outputs)  # the loop tries again, and reports the error
+            os.sched_yield()  # to the first run, which is about to call execve
         sock = _detach(fd, kept)
         if first is not None:
-            # On two processors, which are the sidecar's and the first run's now, what is imported next would hold up one of them.
+            # On two processors, both busy with the sidecar and the first run now, the imports below would delay one of them.
             import select  # not before the launch
 
             poll = select.poll()
@@ -120,17 +120,17 @@ def _guard(fd: int, first: EarlyRun | None) -> NoReturn:
 
         guard_loop.run(sock, first, started)
         status = 0
-    except Exception:  # noqa: BLE001 - the sidecar takes over; its log has the reason
+    except Exception:  # noqa: BLE001 - the sidecar takes over, and its log has the reason
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
 
 
 def _detach(fd: int, kept: tuple[int, ...]) -> _socket.socket:
-    """Leaves the terminal's group and drops all descriptors but the socket, ``kept`` and stderr; above all the sidecar's pipes."""
+    """Leaves the terminal's group and closes all descriptors except the socket, ``kept`` and stderr; above all the sidecar's pipes."""
     try:
         os.setsid()
-    except PermissionError:  # it leads a group already
+    except PermissionError:  # it already leads a group
         pass
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -145,7 +145,7 @@ def _detach(fd: int, kept: tuple[int, ...]) -> _socket.socket:
 
 
 def _close_all_but(*kept: int) -> None:
-    """Closes every other descriptor behind the three standard ones."""
+    """Closes every other descriptor above the three standard ones."""
     lowest = 3
     for number in sorted(kept):
         os.closerange(lowest, number)

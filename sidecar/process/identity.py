@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The live process with that pid; None if it does not exist or is a zombie. OSError: no descriptor is left to look with."""
+    """Returns the live process with that pid; None if it does not exist or is a zombie. OSError: no descriptor is left to look with."""
     if sys.platform == "win32":
         from .windows import lookup
 
@@ -24,14 +24,14 @@ def identify(pid: int) -> ProcessId | None:
     read, file = source().read_entry, f"{tree.PROC}/{pid}/stat"
     entry = read(pid)
     if entry is None and os.access(file, os.R_OK):
-        entry = read(pid)  # it may have ended between the two
+        entry = read(pid)  # it may have started or ended in between
         if entry is None and os.access(file, os.R_OK):
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), file)
     return ProcessId(pid, entry.started) if entry is not None and entry.alive else None
 
 
 def is_alive(process: ProcessId) -> bool:
-    """Whether that very process lives, and not another one with its pid. True also where that cannot be known."""
+    """Whether exactly this process is alive, not another with its pid. Also True if that cannot be determined."""
     try:
         return identify(process.pid) == process
     except OSError:
@@ -50,7 +50,7 @@ def own_identity() -> ProcessId:
 
 
 def pid_namespace() -> str:
-    """Boot id and pid namespace, within which pids and start times (from boot) compare; empty where times are absolute, or unknown."""
+    """Returns boot id and pid namespace, within which pids and start times (since boot) are comparable; empty if times are absolute, or unknown."""
     if sys.platform != "linux":
         return ""
     try:
