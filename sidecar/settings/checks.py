@@ -1,4 +1,4 @@
-"""Checks between settings, and of strings that must have a certain form."""
+"""Checks that involve several settings, and the form of strings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from .model import Backend, Settings, Timeouts
 
-# To which Chromium, and with it Electron, sends no request, as old services could be attacked through a browser: kRestrictedPorts
-# of Chromium's net/base/port_util.cc, the "bad ports" of the Fetch standard (section 2.9)
+# Ports to which Chromium, and so Electron, sends no request, because a browser could be used to attack old services there:
+# kRestrictedPorts in Chromium's net/base/port_util.cc, the "bad ports" of the Fetch standard (section 2.9)
 UNSAFE_PORTS = frozenset({
     1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111,
     113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548,
@@ -32,7 +32,7 @@ _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "provide
 
 
 def describe_unsafe(port: int) -> str:
-    """What happens on such a port."""
+    """Describes what happens on a port in UNSAFE_PORTS."""
     return (
         f"Chromium refuses every request to port {port} (ERR_UNSAFE_PORT), so no page of the app can reach the backend"
     )
@@ -76,7 +76,7 @@ def loopback_port(url: str) -> int | None:
 
 
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
-    """All failed checks, but of settings in ``bad``; a check gives a setting, and how the sentence about it goes on."""
+    """All failed checks, except those of settings in ``bad``. A check yields a setting and the rest of the sentence about it."""
     for check in (_address, _paths, _command, _passing, _environment, _pattern, _sandbox):
         if check is not _address or "backend.url" not in bad:
             yield from (f"{origins.get(name, 'profile')}: {name} {what}" for name, what in check(settings))
@@ -138,7 +138,7 @@ def _pattern(settings: Settings) -> Iterator[tuple[str, str]]:
     import warnings
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # "[[" may mean something else in a Python to come
+        with warnings.catch_warnings(action="ignore"):  # "[[" may mean something else in a future Python
             groups = re.compile(pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
         yield "backend.reported_pattern", f"is not a regular expression: {error}"
@@ -174,7 +174,7 @@ def lacks_command(settings: Settings) -> bool:
 
 
 def require_command(settings: Settings) -> None:
-    """InvalidConfigError: there is no command to start."""
+    """Raises InvalidConfigError if there is no command to start."""
     if lacks_command(settings):
         raise InvalidConfigError("No backend command given", hint=GIVE_A_COMMAND)
 

@@ -19,7 +19,7 @@ class Loaded(Struct, frozen=True):
 
     settings: Settings
     notes: list[str]  # sentences for the log
-    origins: dict[str, str]  # name of a setting (backend.port) → where it was given, unless by default
+    origins: dict[str, str]  # name of a setting (backend.port) → where it was given; without defaults
 
 
 def load(
@@ -32,8 +32,8 @@ def load(
 ) -> Loaded:
     """Merges flags over environment over file over profile over defaults.
 
-    ``config``: path of a TOML file; ``profile`` outranks every other choice of one; ``overrides``: ``section.key=value``, the
-    later one wins; ``command``: after ``--``. InvalidConfigError: every mistake of every source, one on each line.
+    ``config``: the path of a TOML file. ``profile``: outranks the profile of every source. ``overrides``: ``section.key=value``;
+    the last one wins. ``command``: the words after ``--``. InvalidConfigError: all mistakes of all sources, one per line.
     """
     merge = collect(config, profile, overrides, command, environ)
     settings = msgspec.convert({"profile": merge.profile, **merge.values()}, Settings)
@@ -51,7 +51,7 @@ def load(
 
 
 def _masked(mistakes: Iterable[str], environ: Mapping[str, str]) -> list[str]:
-    """Without what a variable says is a secret: a mistake quotes the value that was given."""
+    """The mistakes without the values of secret variables, because a mistake quotes the value it is about."""
     from .masking import mask_text, secrets_of, spellings
 
     secrets = spellings(secrets_of(environ))

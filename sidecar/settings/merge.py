@@ -27,7 +27,7 @@ def collect(
     command: Sequence[str] | None,
     environ: Mapping[str, str],
 ) -> Merge:
-    """Flags over environment over file over profile; for the arguments see load."""
+    """Merges flags over environment over file over profile; see ``load`` for the arguments."""
     flags = from_flags(overrides)
     if profile is not None:
         flags.given.append(Given("", "profile", profile, "--profile", text=profile))
@@ -54,14 +54,14 @@ def collect(
 
 
 class Section:
-    """Attributes as a Struct of model.py has them."""
+    """Has the attributes of a Struct of model.py."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__ = values
 
 
 def quick_settings(merge: Merge) -> Settings | None:
-    """The same result as ``load``; None if something is wrong, or the profile's own variables are set."""
+    """The settings as ``load`` returns them; None if something is wrong, or the profile's own variables are set."""
     if merge.mistakes or merge.has_legacy:
         return None
     values = merge.values()
@@ -80,12 +80,12 @@ class Merge:
         self.bad: set[str] = set()  # settings whose value was wrong
         self.mistakes: list[str] = []
         self.notes: list[str] = []
-        self.has_legacy = False  # variables of the profile's own are set
+        self.has_legacy = False  # the profile's own variables are set
         self.profile = DEFAULT_PROFILE
         self._values: dict[str, dict[str, Any]] = {}
 
     def add(self, given: Given) -> None:
-        """Adds a value; a mistake if its name is unknown, or its type or range is wrong."""
+        """Adds a value, or a mistake if its name is unknown or its type or range is wrong."""
         known = TABLE.get(given.section, {})
         if known and not given.key:
             return  # an empty section
@@ -107,7 +107,7 @@ class Merge:
         self.origins[f"{given.section}.{given.key}"] = given.origin
 
     def choose_profile(self, given: Given) -> None:
-        """Sets the profile."""
+        """Sets the profile, or adds a mistake if it is unknown."""
         if isinstance(given.value, str) and given.value in PROFILES:
             self.profile = given.value
             self.origins["profile"] = given.origin
@@ -129,7 +129,7 @@ def _converted(given: Given, entry: Entry) -> Any:
     try:
         return _convert(given.value, entry)
     except ValueError:
-        # A text such as 1.10 reads as a number; where only a text will do, it was meant as one.
+        # Text such as 1.10 is parsed as a number; if the setting takes only text, text was meant.
         if given.text is None:
             raise
         return _convert(given.text, entry)
@@ -182,7 +182,7 @@ def _shown(given: Given) -> str:
 
 
 def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
-    """The settings that these variables stand for. An empty variable counts as not set."""
+    """The settings from the profile's variables. An empty variable counts as not set."""
     source = Source()
     for name, (form, section, keys) in profile.variables.items():
         text = environ.get(name, "").strip()
@@ -198,7 +198,7 @@ def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
 
 
 def _value(form: str, text: str) -> str | float | bool:
-    """ValueError, with what is allowed: it cannot be read."""
+    """Parses a variable's value. ValueError: it is invalid; the message says what is allowed."""
     match form:
         case "flag" if text.lower() in {"true", "false"}:
             return text.lower() == "true"

@@ -1,7 +1,7 @@
 """The settings, their units and their defaults, as frozen Structs.
 
-Every number here is a promise to users; its source stands beside it. Durations are seconds, sizes bytes. The docstrings and the
-comments at the fields, ``(unit) meaning``, are the text of docs/settings.md, written there by ``python -m tools.generate``.
+Every number here is a promise to users. Durations are in seconds, sizes in bytes. ``python -m tools.generate`` writes the docstrings
+and the field comments, ``(unit) meaning``, into docs/settings.md.
 """
 
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field, structs
 from .profiles import DEFAULT_PROFILE
 from .texts import BYTES, REPORTED_PATTERN, SECONDS
 
-# A text with a unit is read before the model sees it (load); the schemas allow both.
+# merge.py converts a string with a unit before the model sees it; the schemas allow both forms.
 _IN_SECONDS: dict[str, Any] = {
     "extra": {"units": SECONDS, "named": "seconds", "example": '"20s", "500ms" or "2m"'},
     "extra_json_schema": {"pattern": r"^\d+(\.\d+)? ?(ms|s|m|h)$"},

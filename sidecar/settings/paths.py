@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def resolve_paths(settings: Settings) -> Paths:
-    """The folders that ``folders`` returns."""
+    """The result of ``folders`` as a Paths struct."""
     from .model import Paths
 
     return Paths(*folders(settings))
@@ -22,8 +22,8 @@ def resolve_paths(settings: Settings) -> Paths:
 def folders(settings: Settings) -> tuple[str, str, str]:
     """Data, logs and temp as absolute paths; none of them is created.
 
-    ``data``: the setting, else Electron's user-data folder, else the system's. The others lie in it unless they are set; a
-    profile may have its own folder in Electron's temporary one.
+    ``data``: the setting, else Electron's user-data folder, else the system's. The other two are in it unless they are set; a
+    profile may have its own folder in Electron's temporary folder.
     """
     paths = settings.paths
     data = paths.data or settings.app.user_data or app_folder(settings.profile)
@@ -46,7 +46,7 @@ def _absolute(path: str) -> str:
 
 
 def app_folder(profile: str) -> str:
-    """The system's folder for the data of the profile's app, as platformdirs has it; importing that takes 13 ms of a start."""
+    """The system's folder for the data of the profile's app, as platformdirs returns it; importing platformdirs takes 13 ms of a start."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or r"~\AppData\Local"
     elif sys.platform == "darwin":

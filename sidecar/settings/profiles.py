@@ -22,14 +22,14 @@ class Profile:
     development_env: ClassVar[dict[str, str]] = {}  # those that differ when app.mode is development
     app: ClassVar[str] = "electron-backend-sidecar"  # name of the folder for the app's data
     temp: ClassVar[str] = ""  # name of its folder in Electron's temporary folder; empty: it has none there
-    ffmpeg_env: ClassVar[tuple[str, ...]] = ()  # variables that name ffmpeg/PLATFORM/bin, where the app ships one
-    # What the app's launch scripts set → settings, below SIDECAR_SECTION__KEY; a url fixes the port of a managed backend.
+    ffmpeg_env: ClassVar[tuple[str, ...]] = ()  # variables that name ffmpeg/PLATFORM/bin, if the app ships it
+    # Variables of the app's launch scripts → settings; SIDECAR_SECTION__KEY outranks them. A url fixes a managed backend's port.
     variables: ClassVar[dict[str, Variable]] = {}
     never_inherited: ClassVar[tuple[str, ...]] = ()  # variables that only backend.env can pass on
-    any_server: ClassVar[bool] = False  # also what known servers read (servers)
+    any_server: ClassVar[bool] = False  # also sets the variables that known servers read (servers.py)
     # How its log reports that the app has started or is shutting down; only explanations use it.
     lifetime: ClassVar[dict[str, Literal["started", "stopping"]]] = {}
-    own_folder: ClassVar[bool] = False  # it runs in its executable's folder, unless that is looked up on PATH
+    own_folder: ClassVar[bool] = False  # it runs in its executable's folder, unless the executable is found on PATH
 
 
 _ADDRESS = "http://{host}:{port}"
@@ -50,7 +50,7 @@ class _AspNet(Profile):
     """ASP.NET Core."""
 
     settings = {"backend": {"live_path": "auto"}}
-    # What appsettings.json gives an endpoint named Http outranks ASPNETCORE_URLS.
+    # An endpoint named Http in appsettings.json outranks ASPNETCORE_URLS.
     env = {"ASPNETCORE_URLS": _ADDRESS, "Kestrel__Endpoints__Http__Url": _ADDRESS}
     development_env = {"ASPNETCORE_ENVIRONMENT": "Development", "DOTNET_ENVIRONMENT": "Development"}
     lifetime = _DOTNET_LIFETIME
@@ -75,7 +75,7 @@ class _Aura(Profile):
         },
         "firewall": {
             "rule_name": "Aura Video Studio Backend",
-            # Names that its installers gave.
+            # Names that its installers gave the rule.
             "other_names": ("Aura Video Studio", "Aura Video Studio Backend (Public)"),
         },
     }
@@ -106,7 +106,7 @@ class _Aura(Profile):
     variables = {
         "AURA_LAUNCH_BACKEND": ("flag", "backend", ("managed",)),
         "AURA_BACKEND_URL": ("url", "backend", ("url",)),
-        # Its shell asks one endpoint for both: whether the start is over, and whether the backend is well.
+        # The app's shell uses one endpoint for both readiness and health.
         "AURA_BACKEND_HEALTH_ENDPOINT": ("path", "backend", ("live_path", "health_path")),
         "AURA_BACKEND_READY_ENDPOINT": ("path", "backend", ("ready_path",)),
         "AURA_BACKEND_SSE_JOB_EVENTS_TEMPLATE": ("path", "backend", ("events_path",)),

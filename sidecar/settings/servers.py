@@ -1,6 +1,6 @@
-"""The variables from which servers read their address, which profile ``generic`` sets, and the options for other servers.
+"""The variables that servers read their address from, set by profile ``generic``, and the options for other servers.
 
-A server that is not here, or reads nothing, may listen where it likes: with ``port = "auto"`` its own port is accepted.
+A server that is not listed, or reads no variable, may choose its port: ``port = "auto"`` accepts it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("Mojolicious", {"MOJO_LISTEN": "http://{host}:{port}"}, "https://docs.mojolicious.org/Mojo/Server/Daemon#listen"),
     ("Deno, except `deno serve`", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
     ("llama.cpp", _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"), "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
-    # Clients of a running Ollama read it as well, and would then ask themselves.
+    # Clients of a running Ollama read it too, and would then connect to the backend instead.
     ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq"),
-    # Vite and others listen on localhost, which Node may take for [::1] alone.
+    # Vite and others listen on localhost, which Node may resolve to [::1] only.
     ("Node, for servers on `localhost`", {"NODE_OPTIONS": "--dns-result-order=ipv4first"}, "https://nodejs.org/api/cli.html#--dns-result-orderorder"),
 )
 # fmt: on
@@ -100,7 +100,7 @@ ARGUMENTS = {
 
 
 def server_variables(command: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Variables and their values, with ``{host}`` and ``{port}``, for a backend that is started so."""
+    """Variables and their values, with ``{host}`` and ``{port}``, for a backend with this command."""
     names = _names(command)
     for _, variables, _ in SERVERS:
         for name, value in variables.items():
@@ -117,7 +117,7 @@ def port_in_command(command: Sequence[str], among: Collection[int] = range(1, 65
 
 
 def unfilled(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, str]]:
-    """What looks like ``{host}`` or ``{port}`` and is passed on unchanged: the word, a sentence about it, what to write instead."""
+    """Yields each word that looks like ``{host}`` or ``{port}`` but is passed on unchanged, a sentence about it, and what to write instead."""
     for name, text in (*(("backend.command", word) for word in command), *(env or {}).items()):
         for piece in text.split("{")[1:]:
             word, brace, _ = piece.partition("}")
@@ -125,13 +125,13 @@ def unfilled(command: Sequence[str], env: Mapping[str, str] | None = None) -> It
             if brace and word not in {"host", "port"} and meant in {"host", "port"}:
                 yield f"{{{word}}}", f"{{{word}}} in {name} is passed on unchanged", f"{{{meant}}}"
     for variable in ("$PORT", "%PORT%"):
-        if any(word.endswith(variable) and len(word.split()) == 1 for word in command):  # not a shell's script
+        if any(word.endswith(variable) and len(word.split()) == 1 for word in command):  # not a shell script
             why = f"{variable} in backend.command is passed on unchanged, because no shell reads it"
             yield variable, why, "{port}"
 
 
 def how_to_pass_port(settings: Settings, taken: Collection[int] = ()) -> str:
-    """The remedy for a server that ignores its port; never one of the ports in ``taken``."""
+    """The remedy for a server that ignores its port; ``taken``: the ports it listens on instead."""
     from .profiles import PROFILES
 
     command = settings.backend.command
@@ -162,7 +162,7 @@ def _arguments(command: Sequence[str]) -> str:
 
 
 def _is_program(name: str, command: Sequence[str]) -> bool:
-    """Whether the word names a program, not a command of one: it is the first, a path, or what npx and its like start."""
+    """Whether the word names a program, not a subcommand: it is the first word, a path, or follows npx or a similar launcher."""
     words = [word for word in command if not word.startswith("-")]
     before = {"", "npx", "bunx", "dlx", "exec"}
     return any(
@@ -172,7 +172,7 @@ def _is_program(name: str, command: Sequence[str]) -> bool:
 
 
 def _names(command: Sequence[str]) -> set[str]:
-    """The command's words without folder, and without extension but for scripts of the user's own: ng.py is not Angular's ng."""
+    """The command's words without folder, with and without extension. The user's own scripts keep theirs: ng.py is not Angular's ng."""
     paths = [word.replace("\\", "/").rpartition("/") for word in command]
     stems = (
         name.partition(".") for folder, _, name in paths if "node_modules" in folder or not name.endswith(_SCRIPTS)

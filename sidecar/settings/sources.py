@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 PREFIX = "SIDECAR_"
 _MAX_FILE = 1 << 20  # bytes
-_MAX_DOTS = 1000  # in a line: of a key, tomllib takes time for the square of them
-_MAX_SEARCHED = 100_000  # characters of a file in which the line of each setting is looked for
+_MAX_DOTS = 1000  # per line; tomllib's time is quadratic in a key's dots
+_MAX_SEARCHED = 100_000  # characters; in a longer file no line number is searched for
 
 
 class Given(Fields):
@@ -24,10 +24,10 @@ class Given(Fields):
 
     section: str  # the table; empty for profile
     key: str  # the setting in it
-    value: Any  # what was given, as TOML has it
-    origin: str  # where, for people: file and line, the name of the variable, or the flag
+    value: Any  # as TOML parses it
+    origin: str  # where it was given, for people: file and line, variable or flag
     entry: str | None = None  # for backend.env, the variable in it
-    text: str | None = None  # how it was written where it was not written as TOML; what a setting for texts takes
+    text: str | None = None  # the original text if it was not in a TOML file; text settings take this
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ def from_file(path: str) -> Source:
 
 
 def _explained(path: str, content: str, error: str) -> str:
-    """What tomllib says, with the usual reasons for it."""
+    """The message of tomllib, with the usual reasons for it."""
     hints = [
         *([r"write a Windows path in single quotes, as in 'C:\app'"] if "\\" in content else []),
         *(["a settings file is always TOML, not JSON or YAML"] if _looks_foreign(path, content) else []),
@@ -82,13 +82,13 @@ def _explained(path: str, content: str, error: str) -> str:
         *(["a text needs quotes; write true and false in lower case"] if error.startswith("Invalid value") else []),
         *(["a section and each of its settings may appear only once"] if error.startswith("Cannot ") else []),
     ]
-    # A table, as Python shows it
+    # tomllib shows the name of a table as a tuple
     said = error.replace("('", "[").replace("',)", "]").replace("', '", ".").replace("')", "]")
     return "; ".join([said, *hints])
 
 
 def _looked_in(path: str) -> str:
-    """The working folder, where the path begins there."""
+    """Names the working folder if the path is relative."""
     try:
         return "" if os.path.isabs(path) else f" (working folder: {os.getcwd()})"
     except OSError:
@@ -101,8 +101,8 @@ def _looks_foreign(path: str, content: str) -> bool:
 
 
 def _read(path: str) -> str:
-    """The text of a file that is read in a moment; ValueError: it is not. OSError."""
-    # Opening a pipe, or reading a device, may take for ever; and of what is read twice (by early.py), a pipe gives nothing the second time.
+    """The text of a file. ValueError: it is a pipe or a device, exceeds a limit or is not UTF-8. Raises OSError."""
+    # Opening a pipe or reading a device may block forever. Besides, early.py reads the file too, and a pipe returns nothing the second time.
     mode = os.stat(path).st_mode
     if stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and path != os.devnull):
         raise ValueError("it is not a file but a pipe or a device")
@@ -151,7 +151,7 @@ def line_of(content: str, section: str, key: str) -> int | None:
 
 
 def is_own_variable(name: str) -> bool:
-    """Whether a variable is one of the sidecar's, in upper or lower case. In ASCII: ``"\u017f".upper()`` is S, which no filter of such names expects."""
+    """Whether a variable is one of the sidecar's, in upper or lower case. ASCII only: ``"\u017f".upper()`` is S, which no filter of such names expects."""
     return name[: len(PREFIX)].isascii() and name.upper().startswith(PREFIX)
 
 

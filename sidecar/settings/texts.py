@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from typing import Any
 
-_MAX_DIGITS = 20  # more would fit no setting
+_MAX_DIGITS = 20  # a longer number fits no setting
 _NAMED_VALUES = {"true": True, "false": False}
 
 
@@ -38,7 +38,7 @@ class QuotedTextError(ValueError):
 
 
 def _plain_string(text: str) -> str | None:
-    """What is in the quotes, where its only escapes are doubled backslashes (Windows paths); None for any other text."""
+    """The content of a quoted text whose only escapes are doubled backslashes (Windows paths); None for any other text."""
     inner = text[1:-1]
     if len(text) > 1 and text[0] == text[-1] and inner.isprintable():
         if text[0] == "'" and "'" not in inner:
@@ -50,7 +50,7 @@ def _plain_string(text: str) -> str | None:
 
 def _plain_value(text: str) -> Any:
     """A string, an array or an inline table of strings as above; None for any other text."""
-    parts = text[1:-1].split(",")  # one in a string leaves parts that are no string
+    parts = text[1:-1].split(",")  # a comma within a string leaves parts that are not strings
     if text[0] + text[-1] == "[]":
         array = [_plain_string(part.strip(" ")) for part in parts]
         return None if None in array else array
@@ -62,15 +62,15 @@ def _plain_value(text: str) -> Any:
 
 
 def parse_text(text: str) -> Any:
-    """The TOML value of a text, else the text. QuotedTextError: in quotes, but not a TOML string (such as a Windows path)."""
+    """The TOML value of a text, else the text. QuotedTextError: it is in quotes but is not a TOML string (such as a Windows path)."""
     if text in _NAMED_VALUES:
         return _NAMED_VALUES[text]
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and len(text) < _MAX_DIGITS:
         return int(text)
-    # No other TOML value begins so; nearly all texts end here and the parser is not imported.
+    # All other TOML values begin with one of these. Nearly all texts end here, and the parser is not imported.
     if not text or (text[0] not in "\"'[{+-0123456789" and text.lower() not in {"inf", "nan"}):
         return text
-    # As client.js writes most settings; the parser takes 9 ms to import.
+    # client.js writes most settings in this form; importing the parser takes 9 ms.
     if (plain := _plain_value(text)) is not None:
         return plain
     import tomllib

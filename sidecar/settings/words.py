@@ -1,4 +1,4 @@
-"""Values and types in words, for messages about mistakes; imported when there is one."""
+"""Values and types in words, for messages about mistakes; imported only when there is one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError, RecursionError):
         try:
             text = repr(value)
-        except ValueError:  # a number of more digits than Python writes
+        except ValueError:  # a number with more digits than Python converts
             text = "a number that is too large"
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 

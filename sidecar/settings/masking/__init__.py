@@ -1,4 +1,4 @@
-"""Secrets taken out of whatever is shown, logged or handed to support."""
+"""Masks secrets in everything that is shown, logged or sent to support."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MASK = "***"
 
 _OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to a file and to a console
 _WIDE = re.compile(r"(?:[\t-~]\0){4}(?:[\t-~]\0)*+")
-_MAX_KIND = 80  # characters; the name in it may be a whole line
+_MAX_KIND = 80  # characters; a name may be a whole line
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
-_MIN_AGAIN = 8  # characters of one that is masked wherever the same text has it again
-_MAX_AGAIN = 100  # of them
-_MIN_LINE = 16  # characters of a line of a secret that has several, and of one that a text breaks
+_MIN_REPEATED = 8  # characters of a secret that is also masked where the same text repeats it
+_MAX_REPEATED = 100  # such secrets
+_MIN_LINE = 16  # characters of one line of a multi-line secret, and of a secret that is split over lines
 _BREAK = r"[\\=]?\r?\n[ \t]{0,40}+"
 _PERCENT = re.compile("%[0-9A-F]{2}")
-_ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON has to
-_OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that stand for no byte
+_ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON requires
+_OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that surrogateescape uses for no byte
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
-# Passwords of test databases, which are words of every log.
+# Passwords of test databases that are ordinary words in every log.
 _COMMON = words_of(
     """
     admin changeit changeme default demo dev development docker example guest hello local localhost master
@@ -46,7 +46,7 @@ class Found:
         self.secrets: list[str] = []
 
     def __call__(self, kind: str, secret: str) -> str:
-        """Notes a secret, and gives what stands for it."""
+        """Records a secret and returns the mask."""
         if secret != MASK:
             self.kinds[kind[:_MAX_KIND]] += 1
             self.secrets.append(secret)
@@ -54,7 +54,7 @@ class Found:
 
 
 def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None) -> str:
-    """The text without these secrets and what looks like one, in time linear to its length. ``found`` counts what was masked."""
+    """Masks ``secrets`` and everything that looks like a secret, in time linear in the length. ``found`` records what was masked."""
     from .assignments import mask_assignments
     from .blocks import mask_blocks
     from .forms import mask_addresses, mask_forms
@@ -67,13 +67,14 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
     text = _mask_known(text, secrets, note)
     for rule in (mask_blocks, mask_tokens, mask_addresses, mask_statements, mask_tables, mask_assignments, mask_forms):
         text = rule(text, note)
-    # Where it is said again, its name may be missing: in the message of an error, among the arguments of a call.
-    again = [one for one in dict.fromkeys(note.secrets) if len(one) >= _MIN_AGAIN and "(" not in one and is_random(one)]
-    return _mask_known(text, again[:_MAX_AGAIN], note)
+    # A repeated secret may lack its name: in an error message, among the arguments of a call.
+    found_here = dict.fromkeys(note.secrets)
+    repeated = [one for one in found_here if len(one) >= _MIN_REPEATED and "(" not in one and is_random(one)]
+    return _mask_known(text, repeated[:_MAX_REPEATED], note)
 
 
 def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
-    """The text without the given secrets, the longest first; one that is a word is found as a word."""
+    """Masks the given secrets, the longest first. A short one matches only as a whole word."""
     known = sorted(set(secrets), key=len, reverse=True)
     for secret in known:
         if len(secret) < _MIN_SECRET or secret not in text:
@@ -85,7 +86,7 @@ def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
 
 
 def _mask_broken(text: str, secrets: Iterable[str], note: Found) -> str:
-    """The text without the given secrets that go on in the next line: at the width of a terminal, of a mail, of Base64."""
+    """Masks the given secrets where a line break splits them: at the line width of a terminal, a mail or Base64."""
     unbroken = re.sub(_BREAK, "", text)
     for secret in secrets:
         if len(secret) >= _MIN_LINE and "\n" not in secret and secret in unbroken:
@@ -95,11 +96,11 @@ def _mask_broken(text: str, secrets: Iterable[str], note: Found) -> str:
 
 
 def spellings(secrets: Iterable[str]) -> list[str]:
-    """The secrets, each also as JSON, HTML, addresses and Base64 spell it and as it looks where its encoding was mistaken, for ``mask_text``."""
+    """The secrets, each also as JSON, HTML, URLs and Base64 encode it, and as decoded with a wrong encoding, for ``mask_text``."""
     from urllib.parse import quote, quote_plus
 
     found = list(secrets)
-    # A log may begin each line of a key with its own words.
+    # A log may put a prefix before each line of a key.
     found += [line for secret in found if "\n" in secret for line in secret.splitlines() if len(line) >= _MIN_LINE]
     for secret in found[:]:
         raw = _OTHER_SURROGATES.sub("\ufffd", secret).encode("utf-8", "surrogateescape")
@@ -125,7 +126,7 @@ def _escaped(character: re.Match[str]) -> str:
 
 
 def _encoded(secret: bytes) -> Iterator[str]:
-    """In Base64 and Base32; of the latter with small letters too, as tools that compare without case print it."""
+    """The secret in Base64 and Base32; the latter also in lower case, as case-insensitive tools print it."""
     from base64 import b32encode, b64encode, urlsafe_b64encode
 
     for encode in (b64encode, urlsafe_b64encode):
@@ -135,14 +136,14 @@ def _encoded(secret: bytes) -> Iterator[str]:
 
 
 def _within(secret: bytes, encode: Callable[[bytes], bytes], starts: Sequence[int]) -> Iterator[str]:
-    """As it looks at each of its places in the code of a longer text, without what depends on that text."""
+    """The secret at each alignment within a longer encoded text, without the characters that depend on that text."""
     for before, start in enumerate(starts):
         coded = encode(bytes(before) + secret).decode().rstrip("=")
         yield coded[start : len(coded) - bool((before + len(secret)) % len(starts))]
 
 
 def mask_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables, each secret one as ``***``; an empty one stays empty, for that is often the mistake."""
+    """The variables, each secret one as ``***``; an empty one stays empty, because that is often the mistake."""
     return {name: MASK if _is_secret(name, value) else mask_text(value) for name, value in env.items()}
 
 
@@ -159,7 +160,7 @@ def secrets_of(env: Mapping[str, str]) -> list[str]:
 
 
 def mask_command(command: Iterable[str], secrets: Iterable[str] = ()) -> list[str]:
-    """The words of a command without secrets: ``--api-key=x`` and ``--api-key x`` alike, and those that are known otherwise."""
+    """The words of a command without secrets: in ``--api-key=x``, in ``--api-key x``, and those in ``secrets``."""
     from .commands import secret_spans
 
     words = list(command)
@@ -171,7 +172,7 @@ def mask_command(command: Iterable[str], secrets: Iterable[str] = ()) -> list[st
 
 
 def secrets_of_command(command: Iterable[str]) -> list[str]:
-    """The secrets among the words of a command, to be masked wherever else they turn up."""
+    """The secrets in the words of a command, to mask them wherever else they appear."""
     from .commands import secret_spans
 
     words = list(command)
@@ -185,7 +186,7 @@ def secrets_of_command(command: Iterable[str]) -> list[str]:
 
 
 def masked(settings: Settings, mask: Callable[[str], str] = mask_text) -> dict[str, Any]:
-    """The settings as plain data, for people to see; ``mask`` is applied to every text."""
+    """The settings as plain data, to show to people; ``mask`` is applied to every text."""
     plain: dict[str, Any] = msgspec.to_builtins(settings)
     backend = plain["backend"]
     backend["env"] = mask_environment(settings.backend.env)
@@ -207,5 +208,5 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _is_distinctive(secret: str) -> bool:
-    """Whether it may be searched for in any text: neither short nor a small number nor a word of every log."""
+    """Whether the secret can be searched for in any text: it is not short, a small number or an ordinary word in logs."""
     return len(secret) >= _MIN_SECRET and not (secret.isdigit() and len(secret) < 6) and secret.lower() not in _COMMON

@@ -1,4 +1,4 @@
-"""Secrets that are behind a name: ``NAME=value`` in the notations of settings, programs, JSON, YAML, XML and forms."""
+"""Masks secrets that follow a name: ``NAME=value`` in the notations of settings, programs, JSON, YAML, XML and forms."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .nesting import Nesting, Value, depth_of, line_before, list_below, read_val
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
 _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}|:(?:\"?[\w\\]{1,80}\"?:)?(?:private|protected)(?=\])){0,3}"
-# A whole name, what closes it, and what separates it from its value. The name is taken whole or not at all, so that each
-# character is looked at once.
+# A whole name, what closes it, and the separator before its value. The name matches as a whole or not at all, so that each
+# character is examined once.
 _PAIR = re.compile(
     rf"(?<![\w.$-])(?P<name>(?:[\w.$]|-(?!>))++)(?P<close>{_CLOSE}){_ANSI}"
     rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:)|(?:\|\||\?\?)(?==))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|={{1,2}}>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%(?:25)?3[AaDd]|\\{{1,8}}u003[adAD]|;s:\d{{1,5}}:(?=\\{{0,7}}\")|,(?:[ \t]{{0,8}}\#[^\n]{{0,200}}\n)?(?=\s{{0,4}}(?:<<)?\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
@@ -39,18 +39,18 @@ _LIST = re.compile(r"\[[^\[\]]{0,4096}\]|\([^()]{0,4096}\)")
 _BRACED = re.compile(r"\{(?P<value>(?=[^}]{0,200}[^\w.}])(?:[^{}\"'\n]|\}\}){1,200}+)\}")  # of ODBC and JDBC
 _ITEM = re.compile(r"\"(?:\\.|[^\"\\\n]){1,2000}\"|'(?:\\.|[^'\\\n]){1,2000}'")
 _LINE_START = re.compile(r"[ \t]{0,40}(?:export|set|setx|ENV|ARG|declare -x|local|-)?[ \t]{0,4}\\?")
-_MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag behind a value
+_MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag after a value
 _MAX_PASSPHRASE = 300
-_MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings show a secret of theirs
-# Of YAML, to what is elsewhere.
+_MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings with a masked secret are shown
+# YAML's references to a value elsewhere.
 _REFERENCE = re.compile(r"!(?:Ref|GetAtt|Sub|ImportValue|vault|secret|reference|env_var)\b")
-# In a line of a program.
+# In source code.
 _LOOKUP = re.compile(r"[\w.$]{0,60}(?i:env|variable|secret|property|setting)\(\\?[\"'][\w.:-]{1,80}\\?[\"']\)")
-_COLOUR = re.compile(r"^\d{1,3}m")  # what a colour leaves before a name
+_COLOUR = re.compile(r"^\d{1,3}m")  # the rest of a colour sequence before a name
 
 
 def mask_assignments(text: str, replace: Replace) -> str:
-    """The text with the value behind every secret name replaced by ``replace("value of NAME", value)``."""
+    """The text with the value after every secret name replaced by ``replace("value of NAME", value)``."""
     pieces: list[str] = []
     done = 0
     nesting = Nesting(text)
@@ -61,7 +61,7 @@ def mask_assignments(text: str, replace: Replace) -> str:
         before = text[pair.start() - 1] if pair.start() else ""
         if before in {"[", ";"}:
             name = _COLOUR.sub("", name)
-        elif before == "\\" and name[0] in "nrt":  # of a line break within a JSON text
+        elif before == "\\" and name[0] in "nrt":  # the escape of a line break in JSON
             name = name[1:]
         if name.lower() in _SECOND_WORDS:
             first = _FIRST_WORD.search(text, max(0, pair.start() - 24), pair.start())
@@ -89,7 +89,7 @@ def mask_assignments(text: str, replace: Replace) -> str:
 
 
 def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
-    """The secret behind a name; None where it is none."""
+    """The secret after a name; None if the value is not a secret."""
     start, sign = pair.end(), pair["sign"]
     if not _may_be_pair(text, pair, level) or _is_elsewhere(text, pair):
         return None
@@ -115,7 +115,7 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
 
 
 def _is_elsewhere(text: str, pair: re.Match[str]) -> bool:
-    """Whether what follows only says where the value is, or names another: ``!Ref X``, ``"password:" ``, ``=> "key": x``."""
+    """Whether the text after the name only refers to a value elsewhere, or is another name: ``!Ref X``, ``"password:" ``, ``=> "key": x``."""
     start = pair.end()
     if _LOOKUP.match(text, start):
         return True
@@ -130,7 +130,7 @@ def _is_elsewhere(text: str, pair: re.Match[str]) -> bool:
 
 
 def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
-    """Whether what separates the two is a sign between a name and its value."""
+    """Whether the separator really stands between a name and its value."""
     start, sign, is_quoted = pair.end(), pair["sign"], bool(pair["close"])
     if sign == "(":  # setPassword("x"), not token("x")
         value = read_value(text, start)
@@ -138,7 +138,7 @@ def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
     if sign[0] == ",":  # "--password", "x", but neither "password", "x": 1 nor "--password", "--verbose"
         value = read_value(text, start)
         word = text[value.start : value.end]
-        if text[pair.start() - 1 : pair.start()] == "{" and not is_quoted:  # {password,"x"} of Erlang
+        if text[pair.start() - 1 : pair.start()] == "{" and not is_quoted:  # {password,"x"} in Erlang
             return text.startswith(("}", ">>}"), value.end + 1)
         is_other = word.startswith("-") or _KEY_END.match(text, value.end) is not None
         return is_quoted and not is_other and (pair["name"][0] == "-" or not word.isalpha())
@@ -166,7 +166,7 @@ def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) 
         and text[value.end + 1].islower()
     ):
         return True  # passwd: password updated successfully
-    if pair["sign"] == "->" and not pair["space"]:  # token->next of C
+    if pair["sign"] == "->" and not pair["space"]:  # token->next in C
         return not is_random(word)
     if pair["sign"] not in {":", "::", "->"} or not pair["space"]:
         return False
@@ -174,9 +174,9 @@ def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) 
 
 
 def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None:
-    """The value of a line that is nothing but ``NAME=value``, as in a file of variables: then it has every character.
+    """The value of a line that is only ``NAME=value``, as in a file of variables: all characters up to the end of the line.
 
-    With spaces only where nothing looks like a sentence: a passphrase in YAML may hold some, an error message does.
+    None if the value has spaces and looks like a sentence: a passphrase in YAML may have spaces, but so has an error message.
     """
     if _LINE_START.fullmatch(line_before(text, pair.start())) is None:
         return None
@@ -202,7 +202,7 @@ def _indented(text: str, pair: re.Match[str], block: re.Match[str]) -> tuple[int
 
 
 def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | None:
-    """A list of texts, all of them secret; what is in braces has its own names."""
+    """A list of strings, all of them secret. None for braces, because their content has its own names."""
     if text[start] == "-":
         below = list_below(text, start, level)
         return Value(*below, quoted=True) if below is not None else None
@@ -226,7 +226,7 @@ _ONE_WORD = frozenset(
 )
 _HEADER_SIGNS = frozenset({":", "=", "=>", ",", "%3A", "->", ":="})
 _PARAMETER = re.compile(r"[\w-]{1,40}=\\{0,15}[\"']")
-# A quote belongs to a header only behind an equals sign: Digest username="x", response="y".
+# A quote belongs to a header only after an equals sign: Digest username="x", response="y".
 _HEADER_REST = re.compile(r"(?:=[ ]?(\\{0,15})\"[^\"\n\\]{0,2000}(?:\1\")|[^\"\n\r\\]|\\(?![\"nr])){0,8000}+")
 
 
@@ -255,7 +255,7 @@ _ONE_COOKIE = re.compile(r"[^\"\n\r;]{0,8000}+")
 
 
 def _cookie(text: str, pair: re.Match[str]) -> Value | None:
-    """All of them; of one Set-Cookie its attributes are left."""
+    """All cookies of a header; the attributes of a Set-Cookie stay visible."""
     is_one = pair["name"].lower() == "set-cookie"
     value = _header_value(text, pair, _ONE_COOKIE if is_one else _HEADER_REST)
     if value is None:
@@ -295,7 +295,7 @@ def _header_value(text: str, pair: re.Match[str], rest: re.Pattern[str] = _HEADE
         end = text.find("\\" * slashes + before, start, start + 8000)
         if end >= 0 and "\n" not in text[start:end]:
             return Value(start, end, quoted=True)
-    end = rest.match(text, start).end()  # type: ignore[union-attr]  # it matches nothing, too
+    end = rest.match(text, start).end()  # type: ignore[union-attr]  # it also matches the empty string
     end = start + len(text[start:end].rstrip())
     return Value(start, end, quoted=False) if end > start else None
 

@@ -1,11 +1,11 @@
-"""Private keys: what stands between BEGIN and END, and the like."""
+"""Masks private keys, between BEGIN and END or in other formats, and seed phrases."""
 
 from __future__ import annotations
 
 import re
 
 from .names import Replace
-from .tokens import is_drawn
+from .tokens import looks_generated
 
 _BEGIN = re.compile(
     r"----[- ]BEGIN (?=[A-Za-z0-9 ]{0,40}(?:PRIVATE KEY|AGE ENCRYPTED|Static key|PGP MESSAGE))[A-Za-z0-9 ]{3,60}[- ]----(?:-(?=\W|\w))?"
@@ -18,7 +18,7 @@ _CUT_BLOCK = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{4,400}(?:\r?\n|\\n))++(?P<end>-----END [A-Z ]{0,40}PRIVATE KEY)?"
 )
 _PUTTY = re.compile(r"(?<=Private-Lines: )\d{1,4}\r?\n(?:[A-Za-z0-9+/=]{1,80}(?:\r?\n|\Z)){1,400}")
-_SEED = re.compile(  # all of its words, before a rule takes the first of them for the value of a name
+_SEED = re.compile(  # all of its words, before another rule takes the first one for the value of a name
     r"(?i:\b(?:mnemonic|seed|phrase|bip-?39)\b\W{1,4})(?P<secret>[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4})(?![\w ])"
 )
 _SEED_NAMES = ("nemonic", "seed", "Seed", "SEED", "hrase", "BIP", "bip")
@@ -44,8 +44,8 @@ def mask_blocks(text: str, replace: Replace) -> str:
 
 
 def _member(found: re.Match[str], replace: Replace) -> str:
-    """Of a JSON web key; without the name of its kind (``kty``) only what is as long and as mixed as a key."""
-    if '"kty' not in found.string and not (len(found[1]) >= _MIN_KEY and is_drawn(found[1])):
+    """Masks a member of a JSON web key; if the text has no ``kty``, only a value as long and as random as a key."""
+    if '"kty' not in found.string and not (len(found[1]) >= _MIN_KEY and looks_generated(found[1])):
         return found[0]
     return found[0].replace(found[1], replace("JSON web key", found[1]))
 

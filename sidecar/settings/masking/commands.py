@@ -1,4 +1,4 @@
-"""Secrets among the words of a command."""
+"""Finds secrets in the words of a command."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .names import Strength, flag_strength, is_harmless, is_random
 
 
 class _Rule(NamedTuple):
-    """How programs take a secret, where the command has the word ``needed``.
+    """How programs take a secret, if the command has the word ``needed``.
 
     ``-p``: as the next word; ``-p*``: in the same word; ``-u:``: as USER:PASSWORD (``-u*:`` in the same word);
-    ``add_user+1``: behind such a word and one more; ``/``: as USER/PASSWORD@DATABASE. A flag with a secret name needs no entry.
+    ``add_user+1``: after that word and one more; ``/``: as USER/PASSWORD@DATABASE. A flag with a secret name needs no entry.
     """
 
     programs: str
@@ -72,7 +72,7 @@ Span = tuple[int, int]  # where in a word the secret is
 
 
 class _Flags(NamedTuple):
-    """What one command takes."""
+    """The flags of one command that take a secret."""
 
     following: Sequence[str]
     glued: Sequence[str]
@@ -101,13 +101,13 @@ def _flags_of(program: str, words: frozenset[str]) -> _Flags:
 
 
 def secret_spans(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-    """The secrets of a command that it passes behind a flag or in one: which word, and where in it."""
+    """Yields each secret that follows a flag or is in one: the index of its word, and its start and end in that word."""
     if not words:
         return
     program = re.split(r"[/\\]", words[0])[-1].removesuffix(".exe").lower()
     flags = _flags_of(program, _NEEDED.intersection(words))
     expected: Strength | None = None
-    at = -1  # the word that stands at a fixed place behind a command of the program
+    at = -1  # the word at a fixed distance after a subcommand
     for index, word in enumerate(words):
         skip = next((skip for name, skip in flags.behind.items() if index and word.startswith(name)), None)
         if skip is not None:
@@ -157,7 +157,7 @@ def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Stre
 
 
 def _names_password(following: Sequence[str]) -> bool:
-    """Whether the word behind ``-u`` is USER:PASSWORD, not the numbers or names of a user and a group."""
+    """Whether the word after ``-u`` is USER:PASSWORD, not the numbers or names of a user and a group."""
     return any(":" in word and is_random(word.partition(":")[2]) for word in following)
 
 
@@ -174,7 +174,7 @@ def _of_flag(given: re.Match[str], paired: Sequence[str]) -> Span | None:
 
 
 def _of_pair(word: str, start: int = 0) -> Span | None:
-    """The password of USER:PASSWORD, which begins at ``start``; a token as the user's name, without password."""
+    """The password of the USER:PASSWORD at ``start``; without a password the user name, which then is a token."""
     pair = word[start:]
     user, sign, password = pair.partition(":") if ":" in pair else pair.partition("%")
     if sign and password:

@@ -1,4 +1,4 @@
-"""Secrets whose place gives them away: in XML, netrc, pgpass, sentences, addresses, and on command lines within a text."""
+"""Masks secrets that their place gives away: in XML, netrc, pgpass, sentences, URLs, and on command lines within a text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .tokens import compiled
 
 
 class _Form(NamedTuple):
-    """A notation: literals of which a match holds one, the secret's least length, a pattern with a ``secret`` and perhaps ``name``."""
+    """A notation: literals (a match has one of them), the secret's minimum length, a pattern with group ``secret`` and perhaps ``name``."""
 
     kind: str
     needles: tuple[str, ...]
@@ -20,7 +20,7 @@ class _Form(NamedTuple):
 
 
 _NAME = r"(?P<name>[\w.$:-]{2,100})"
-_DRAWN = r"\s{1,8}(?P<secret>(?=[^\s]{0,60}[0-9])(?=[^\s]{0,60}[A-Za-z])[^\s\"']{6,200}+)"
+_GENERATED = r"\s{1,8}(?P<secret>(?=[^\s]{0,60}[0-9])(?=[^\s]{0,60}[A-Za-z])[^\s\"']{6,200}+)"
 _TEXT = r"(?:\"[^\"\n]{0,400}\"|'[^'\n]{0,400}'|[\w.$]{1,60})"
 # fmt: off
 _FORMS = (
@@ -46,7 +46,7 @@ _FORMS = (
     # [Db:Password, x], as .NET writes a setting or a variable
     _Form("value of {name}", ("[",), 4,
           r"\[(?P<name>[A-Za-z][\w.:-]{1,100}), (?P<secret>(?=[^\[\]\n]{0,80}[0-9])[^\[\]\n,]{4,500}+)\]"),
-    # a second cookie behind the attributes of the first, as some clients join them
+    # a second cookie after the attributes of the first, as some clients join them
     _Form("cookie", ("et-cookie", "et-Cookie"), 16,
           r"(?i:; ?(?:path|domain|max-age|expires|samesite|secure|httponly)\b[^;,\n\"]{0,60}(?:, \d\d[^;,\n\"]{0,40})?), ?[\w.-]{1,80}=(?P<secret>[^\s;,\"]{1,4000}+)"),
     # password in a netrc, after the login or on its own line
@@ -66,7 +66,7 @@ _FORMS = (
           r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)"),
     _Form("password of a command", ("AUTH", "PASS", "auth"), 4,
           r"(?m)(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] |^HELLO \d )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= (?:\"|(?=\S{0,60}\d)\S{6,500}$)))? \"?(?P<secret>[^\s\":\[(][^\s\":]{3,500}+)"),
-    # IMAP; SMTP, behind the server's question for the password
+    # IMAP; SMTP, after the server's prompt for the password
     _Form("password of a command", (" LOGIN ",), 4,
           r"(?m)^(?:\S{1,40} ){0,2}\w{1,12} LOGIN \"?[^\s\"]{1,100}\"? \"?(?P<secret>[^\s\"]{4,500}+)\"?$"),
     _Form("password of a command", ("UGFzc3dvcmQ6",), 4,
@@ -109,7 +109,7 @@ _FORMS = (
           r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)"),
     _Form("password of a login", ("@tcp(", "@unix("), 1,
           r"(?<![\w.+-])[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@\"'<>]{1,200}+)@(?:tcp|unix)\("),
-    # the last of the texts that a call is given: mysqli_connect("host", "user", "x"), jwt.sign(claims, "x")
+    # the last string argument of a call: mysqli_connect("host", "user", "x"), jwt.sign(claims, "x")
     _Form("password of a call", ("onnect(", "onnection(", "construct(", "PDO(", "ysqli("), 4,
           rf"\b(?:PDO|DBI->connect|mysqli|mysqli?_connect|getConnection|(?:PDO|mysqli)->__construct)\(\s?(?:{_TEXT},\s?){{2}}[\"'](?P<secret>[^\"'\s]{{1,200}}+)[\"']"),
     _Form("key of a call", (".sign(", ".verify(", ".encode(", ".decode(", "Hmac(", "ipheriv(", "hmac("), 4,
@@ -122,15 +122,15 @@ _FORMS = (
           r"(?: [\w@.-]{2,40}){0,3}[:=][ ]?[\"'`]?(?P<secret>(?=[^\s\"'`]{0,60}[0-9])[^\s\"'`,;]{8,500}+)"),
     # API key (production): x, master key [base64]: x
     _Form("value of {name}", ("): ", "]: "), 4,
-          rf"(?<![\w.$-])(?P<name>(?:[A-Za-z]{{2,16}} )?[A-Za-z][\w.-]{{1,60}}+) ?[(\[][\w -]{{1,24}}[)\]]:{_DRAWN}"),
-    # DB_PASSWORD\n  Input should be … [type=string_type, input_value='x', input_type=str], as pydantic says it
+          rf"(?<![\w.$-])(?P<name>(?:[A-Za-z]{{2,16}} )?[A-Za-z][\w.-]{{1,60}}+) ?[(\[][\w -]{{1,24}}[)\]]:{_GENERATED}"),
+    # DB_PASSWORD\n  Input should be … [type=string_type, input_value='x', input_type=str], as pydantic reports it
     _Form("value of {name}", ("input_value=",), 1,
           rf"(?m)^{_NAME}\n[ \t]{{1,8}}[^\n]{{1,600}}?input_value=(?P<quote>[\"'])(?P<secret>[^\n]{{1,500}}?)(?P=quote)"),
     # the following password: x, password for the user anna (…): x
     _Form("value of {name}", ("ollowing ",), 4,
-          rf"(?i:following )(?P<name>[A-Za-z][\w.-]{{2,60}}+)[^\n:]{{0,60}}:{_DRAWN}"),
+          rf"(?i:following )(?P<name>[A-Za-z][\w.-]{{2,60}}+)[^\n:]{{0,60}}:{_GENERATED}"),
     _Form("value of {name}", (" for ",), 4,
-          rf"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{{2,60}}+) for (?:(?:the|user|account|key) )?[\"']?[\w@./-]{{1,60}}[\"']?(?: user| account)?(?: \([^)\n]{{0,120}}\))?:{_DRAWN}"),
+          rf"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{{2,60}}+) for (?:(?:the|user|account|key) )?[\"']?[\w@./-]{{1,60}}[\"']?(?: user| account)?(?: \([^)\n]{{0,120}}\))?:{_GENERATED}"),
     _Form("value of {name}", ("<string>",), 1,
           rf"<key>{_NAME}</key>\s{{0,40}}<string>(?P<secret>[^<>]{{1,2000}})<"),
     # variable "password" { default = "x" }, "password": {"value": "x"}
@@ -156,7 +156,7 @@ _FORMS = (
           r"\bBUNDLE_\w{1,100}__\w{2,10}(?:=|: )[\"']?[^\s:\"']{1,80}:(?P<secret>[^\s\"']{1,200}+)"),
     _Form("password hash", (":",), 13,
           r"(?m)^[A-Za-z_][\w.-]{0,31}:(?P<secret>[A-Za-z0-9./]{13}):(?=\d{1,6}:\d)"),
-    # --password x: a flag and the word behind it
+    # --password x: a flag and the word after it
     _Form("value of {name}", ("-",), 1,
           r"(?<![\w/-])(?P<name>--?[A-Za-z](?:[\w.-]|(?<=\w):(?=\w)){1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)"),
 )
@@ -167,7 +167,7 @@ _BY_NEEDLE = tuple((needle, form) for form in _FORMS for needle in form.needles)
 
 
 def mask_forms(text: str, replace: Replace) -> str:
-    """The text without secrets in notations that have no sign between name and value."""
+    """The text without secrets in notations that have no separator between name and value."""
     last = None
     for needle, form in _BY_NEEDLE:
         if needle in text and form is not last:
@@ -244,7 +244,7 @@ _QUERY = re.compile(
 
 
 def mask_addresses(text: str, replace: Replace) -> str:
-    """The text without credentials in addresses: before the host, and in their parameters."""
+    """The text without credentials in URLs: before the host, and in parameters."""
     if "//" in text or "\\/\\/" in text:
         text = _ADDRESS.sub(lambda found: _without_user(found, replace), text)
     if "=" in text:
@@ -262,7 +262,7 @@ def _without_user(found: re.Match[str], replace: Replace) -> str:
     )
     if "@" in address and (at < 0 or (not is_page and ":" in authority[:at])):
         host, colon, port = authority.partition(":")
-        # A port or nothing before the slash: a path with an @ in it. Else a password that holds a slash or a question mark.
+        # A port or nothing before the slash: a path with an @ in it. Otherwise a password that contains a slash or a question mark.
         if colon and not (
             port.isdigit() and (len(port) <= 5) and ("." in host or host in {"localhost", ""} or len(port) >= 4)
         ):

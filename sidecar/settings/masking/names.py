@@ -1,4 +1,4 @@
-"""Which names hold secrets, and which values cannot be one whatever their name."""
+"""Which names hold secrets, and which values are not secrets whatever their name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 Replace = Callable[[str, str], str]
-"""Gets a kind and a secret of that kind, and gives what stands for it."""
+"""Takes a kind and a secret of that kind, and returns the replacement."""
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -20,7 +20,7 @@ class Strength(IntEnum):
     """How much a name says about its value.
 
     WEAK (``KEY``, ``SESSION``): only a value that looks random is a secret. STRONG (``API_KEY``, ``TOKEN``): every value
-    but booleans, small numbers and paths. PASSWORD: numbers of four digits or more are secrets as well. CODE: of three, too.
+    but booleans, small numbers and paths. PASSWORD: numbers of four digits or more are secrets as well. CODE: also numbers of three.
     """
 
     NONE = 0
@@ -49,7 +49,7 @@ _WEAK = words_of(
     SESSID CSRF XSRF CSRFTOKEN SID JWT NONCE SEED LICENSE LICENCE
     """
 )
-# What makes a key a secret one; PASS alone may be the result of a test.
+# Words before KEY that make it a secret.
 _KEY_KINDS = words_of(
     """
     API SERIAL PRODUCT ACCESS SECRET PRIVATE PRIV ACCOUNT ENCRYPTION ENC CRYPT SIGNING SIGN MASTER LICENSE LICENCE SHARED STORAGE
@@ -57,6 +57,7 @@ _KEY_KINDS = words_of(
     STRIPE OPENAI ANTHROPIC SENDGRID MAILGUN DATADOG ALGOLIA TWILIO AES RSA HMAC JWT COOKIE TLS SSL
     """
 )
+# Words that make PASS something other than a password; PASS alone may be a test result.
 _PASSES = words_of(
     "LOW HIGH BAND ALL FIRST SECOND LAST NEXT ONE TWO MULTI SINGLE RENDER FORWARD BACKWARD DEPTH SHADOW TEST BOARDING"
 )
@@ -96,11 +97,11 @@ _FUSED_PASS = re.compile(
     r"(?:SRC|DEST|NEW|OLD|ENC)?(?:DB|USER|BIND|SSH|MYSQL|PG|FTP|SMTP|MAIL|ROOT|ADMIN|KEY|STORE|LDAP|REDIS|MONGO|RABBIT|MQ|HTTP|PROXY|SUDO|WIFI|AUTH|REQUIRE|MY|SQL|API)"
     r"(?:PASS|PWD|PW)|PHPSESSID|JSESSIONID|SESSIONID|SESSIONKEY|MASTERAUTH"
 )
-# What makes a key one of a table or a cache.
+# Words before KEY that make it the key of a table or a cache.
 _PLAIN_KEYS = words_of(
     "CACHE RESTORE PRIMARY FOREIGN SORT PARTITION ROUTING GROUP MAP DICT STATE DUPLICATE HOT ARROW LOOKUP IDEMPOTENCY QUERY ROW REACT"
 )
-# A last word behind which stands something about the secret, not the secret.
+# Last words of names whose value describes the secret and is not the secret.
 _ABOUT = words_of(
     """
     TTL LIMIT LIMITS MAX MIN COUNT COUNTS SIZE LENGTH LEN EXPIRY EXPIRES EXPIRE EXPIRATION EXPIRED EXP LIFETIME
@@ -115,7 +116,7 @@ _ABOUT = words_of(
     AUTHENTICATION MATCHES ATTEMPTS PARAM BINDING SPACE
     """
 )
-# Names below a secret one, of the secret itself and of what only describes it.
+# Names nested under a secret name: of the secret itself, and of what only describes it.
 _CONTENT = words_of("VALUE DATA CONTENT PLAIN PLAINTEXT TEXT CURRENT")
 _DESCRIBING = words_of(
     "SOURCE REGION NAMESPACE ENGINE PATTERN REASON DETAIL DETAILS CODE MSG NOTE COMMENT FROM BY EXTERNAL RESOLVED INTEGRITY"
@@ -131,7 +132,7 @@ def looks_secret(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def strength(name: str) -> Strength:
-    """How secret the value of a variable, setting, flag or field of that name is, by the whole words of the name."""
+    """How secret the value of a variable, setting, flag or field of that name is, judged by the whole words of the name."""
     if len(name) > _MAX_NAME:
         name = name[-_MAX_NAME:]
     words = _words(name)
@@ -139,10 +140,10 @@ def strength(name: str) -> Strength:
         words.pop()
     if not words or _is_about(words):
         return Strength.NONE
-    if words == ["PWD"]:  # a shell's folder, or the password of a connection
+    if words == ["PWD"]:  # a shell's working folder, or the password of a connection
         return Strength.STRONG
     found = max(map(_of_word, words))
-    if words[-1] in {"ID", "IDS"}:  # of a token, as models count them, or of Vault's secret
+    if words[-1] in {"ID", "IDS"}:  # the id of a language model's token, or of a secret in Vault
         return min(found, Strength.WEAK)
     if "PASS" in words and len(words) > 1 and not _PASSES & set(words):
         found = Strength.PASSWORD
@@ -150,7 +151,7 @@ def strength(name: str) -> Strength:
 
 
 def nested_strength(name: str, outer: str, level: Strength) -> Strength:
-    """How secret a value is that has this name below ``outer``, a name of that level."""
+    """How secret the value of ``name`` is, nested under the name ``outer`` of that level."""
     words = _words(name)
     if not words or _is_about(words) or words[-1] in _DESCRIBING:
         return Strength.NONE
@@ -170,7 +171,7 @@ def _without_accents(name: str) -> str:
 
 
 def flag_strength(flag: str) -> Strength:
-    """As ``strength``, of a flag: --pass is not a test result."""
+    """Like ``strength``, for a flag: --pass is not a test result."""
     return Strength.PASSWORD if flag.lstrip("-/").lower() in {"pass", "pw"} else strength(flag)
 
 
@@ -188,7 +189,7 @@ def _is_about(words: list[str]) -> bool:
     last = words[-1]
     if last in _ABOUT:
         return not (last in {"URL", "URI"} and words[-2:-1] == ["WEBHOOK"])
-    if last in {"ID", "IDS"}:  # the id of a session is what a thief wants, that of a key is not
+    if last in {"ID", "IDS"}:  # the id of a session is a secret, the id of a key is not
         return not {"SESSION", "SECRET", "TOKEN"} & set(words)
     if last in {"KEY", "KEYS"} and words[-2:-1] and words[-2] in _PLAIN_KEYS:
         return True
@@ -209,7 +210,7 @@ def _of_word(word: str) -> Strength:
     return Strength.WEAK if word in _WEAK else Strength.NONE
 
 
-_MARKS = re.compile(  # what stands for a value: masks, placeholders, references
+_MARKS = re.compile(  # instead of a value: masks, placeholders, references
     r"\*+|\$\{\{|[-?]\}?|id=[\w.-]{1,60}(?:,\w{1,20}=[\w./-]{1,80}){0,4}|ENC\[[^\]\n]{0,250}\]?|(?i:your|my|the)[-_ ][a-z_ -]{0,30}(?i:here|key|token|password|secret)"
     r"|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
     r"|(?:os\.environ|process\.env|import\.meta\.env|\$_(?:ENV|SERVER|POST|GET)|ENV|(?:st\.)?secrets|config|settings)(?:\[[\"']?[\w.:-]{1,60}[\"']?\]?|\.[A-Za-z_]\w{0,60})[,;]?"
@@ -230,7 +231,7 @@ _PATH = re.compile(
     r"(?:/|\.{1,2}/|~/|[A-Za-z]:\\{1,2}|[A-Za-z]:/|%\w{1,30}%\\|\$\w{1,30}/)(?:[\w .@-]{1,32}(?:[/\\]{1,4}|$)){0,12}"
 )
 _PART = r"(?:[A-Za-z]{1,14}|[A-Za-z]{0,6}\d{1,5}|v\d{1,3}|\d{1,5}[A-Za-z]{1,3})"
-# Words with what joins words: a file, a channel, an address, a list of fields. Two parts at least have to be words.
+# Words and their separators: a file, a channel, an address, a list of fields. At least two parts must be words.
 _WORDS = re.compile(
     rf"[a-z]{{1,14}}|(?:[a-z]{{0,14}}|[A-Z]{{2,3}})(?:[A-Z][a-z]{{2,13}}){{1,4}}(?:[A-Z][a-z])?|[A-Z][a-z]{{1,13}}|[A-Z]{{1,14}}|{_PART}(?:[-_.:/,# ]{{1,2}}{_PART}){{1,8}}"
 )
@@ -273,12 +274,12 @@ def _is_weakly_harmless(value: str) -> bool:
 
 
 def is_plain(value: str) -> bool:
-    """Whether a text is words and small numbers: nothing that anybody drew at random."""
+    """Whether a text consists of words and small numbers, with nothing random in it."""
     return _WORDS.fullmatch(value) is not None or _ALGORITHMS.fullmatch(value) is not None
 
 
 def is_random(value: str) -> bool:
-    """Letters with digits, as no word and no port is."""
+    """Whether a value mixes letters and digits, unlike a word or a port."""
     mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
     return mixed and "=" not in value and not value.endswith(":") and not is_harmless(value, Strength.WEAK)
 
@@ -287,7 +288,7 @@ def _is_random(part: str) -> bool:
     return _RANDOM.fullmatch(part) is not None
 
 
-# Names that are words of a parser and of sentences as well: "token: identifier", <token>identifier</token>.
+# Names that parsers and sentences also use as words: "token: identifier", <token>identifier</token>.
 _BARE = frozenset({"token", "tokens", "bearer", "webhook"})
 # Words that follow "password:" in a sentence.
 _PROSE = words_of(
@@ -312,7 +313,7 @@ def is_bare(name: str, value: str) -> bool:
 
 
 def is_metavar(flag: str, value: str) -> bool:
-    """Whether a usage names what a flag takes: ``[--api-key API_KEY]``."""
+    """Whether the value is the placeholder that a usage message shows after a flag: ``[--api-key API_KEY]``."""
     return flag[0] == "-" and value.rstrip("])") == flag.strip("-").replace("-", "_").upper()
 
 
@@ -322,5 +323,5 @@ def is_sentence(value: str) -> bool:
 
 
 def is_prose(word: str) -> bool:
-    """Whether a word after ``password:`` or ``--password`` only goes on with the sentence."""
+    """Whether a word after ``password:`` or ``--password`` only continues the sentence."""
     return word.rstrip(".,;:!?)").lower() in _PROSE

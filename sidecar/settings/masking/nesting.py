@@ -1,4 +1,4 @@
-"""Where a value begins and ends behind a name, in whatever notation; and what stands below a secret name: a list, a mapping, a section."""
+"""Where the value after a name begins and ends, in any notation; and what is nested under a secret name: a list, a mapping, a section."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .names import Strength, is_harmless, is_sentence, nested_strength, strength
 
 
 class Value(NamedTuple):
-    """Where the text of a value stands, without its quotes."""
+    """The position of a value in a text, without its quotes."""
 
     start: int
     end: int
@@ -22,62 +22,62 @@ _WRAPPER = re.compile(
     r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:string\(\d{1,5}\)[ ]|\(string\)[ ](?:\(len=\d{1,6}\)[ ])?|(?:str|bytes|string|(?:[\w.]{1,30}\.)?[A-Z]\w{0,30})\(|<<(?=\"))?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?"
 )
 _QUOTE = re.compile(
-    # Two, where a text within a text doubles them: CSV, SQL, Visual Basic.
+    # Two if a nested text doubles them: CSV, SQL, Visual Basic.
     r"(?P<slashes>\\{0,15})(?P<quote>\"{3}|'{3}|\"{2}(?=[\w$@!#+*?~^-])|[\"'`])|&quot;|&#(?:0?3[49]|x2[27]);|&apos;|%(?:25)?2[27]|\\{1,8}u002[27]",
     re.IGNORECASE,
 )
 _CDATA = "<![CDATA["
-# Up to what usually ends a word; a comma, a semicolon, & and a bracket are part of it where the word goes on behind it.
+# Up to what usually ends a word; a comma, a semicolon, & or a bracket is part of the word if the word continues after it.
 _UNQUOTED = re.compile(
     r"""(?:[^\s"'`<>;,&\\)\]}|]|\\[^\s"']|\\[ ](?=\w)|["'](?=[A-Za-z0-9])|[;,&|](?![\s;,&|"'`<\]})]|$|[\w.%\[\]-]{1,60}\s?[=:])|[)\]}](?=[^\s"'`;,&)\]}<>.:\\]))*+"""
 )
 _REST_OF_LINE = re.compile(r"""(?:[^\n\r"'\\]|\\[^\s"'])*+""")
 _STOPS = re.compile(r"""(?<!\\)(\\*+)([\"'`\n])""")
-_LONGEST = 65_536
+_MAX_VALUE = 65_536  # characters
 
 
 def read_value(text: str, start: int) -> Value:
-    """The value that begins at ``start``; an empty one where nothing stands there."""
-    start = _WRAPPER.match(text, start).end()  # type: ignore[union-attr]  # it matches nothing, too
+    """The value that begins at ``start``; empty if there is none."""
+    start = _WRAPPER.match(text, start).end()  # type: ignore[union-attr]  # it also matches the empty string
     quote = _QUOTE.match(text, start)
     if quote is not None:
         return _quoted(text, quote)
     if text.startswith(_CDATA, start):
         start += len(_CDATA)
-        end = text.find("]]>", start, start + _LONGEST)
-        return Value(start, end if end >= 0 else min(len(text), start + _LONGEST), quoted=True)
+        end = text.find("]]>", start, start + _MAX_VALUE)
+        return Value(start, end if end >= 0 else min(len(text), start + _MAX_VALUE), quoted=True)
     return Value(start, _UNQUOTED.match(text, start).end(), quoted=False)  # type: ignore[union-attr]
 
 
 def rest_of_line(text: str, start: int) -> Value:
-    """All up to the end of the line, or to a quote in which the line stands."""
+    """Everything up to the end of the line, or to the quote that encloses the line."""
     end = _REST_OF_LINE.match(text, start).end()  # type: ignore[union-attr]
     return Value(start, start + len(text[start:end].rstrip()), quoted=False)
 
 
 def line_before(text: str, start: int) -> str:
-    """What stands before ``start`` in its line; of a longer one the last 80 characters."""
+    """The text before ``start`` in its line, at most the last 80 characters."""
     return text[max(0, start - 80) : start].rpartition("\n")[2]
 
 
 def depth_of(text: str, start: int) -> int:
-    """By how many characters a name at ``start`` is indented, with the dash of a list and a quote."""
+    """The indentation of a name at ``start`` in characters, including the dash of a list and a quote."""
     before = line_before(text, start)
     return len(before) - len(before.lstrip(" \t-\"'"))
 
 
 def _quoted(text: str, opening: re.Match[str]) -> Value:
-    """To the same quote with as many backslashes before it; to the end of the line where it is never closed.
+    """The value up to the same quote with as many backslashes before it, or to the end of the line if it is never closed.
 
-    Each level of a text within a text doubles the backslashes and adds one: fewer end an outer text, more belong to an inner one.
+    Each level of nested text doubles the backslashes and adds one: fewer end an outer text, more belong to an inner one.
     """
     start = opening.end()
     if opening["quote"] is None or len(opening["quote"]) > 1:
-        end = text.find(opening[0], start, start + _LONGEST)
+        end = text.find(opening[0], start, start + _MAX_VALUE)
         return Value(start, end, quoted=True) if end >= 0 else rest_of_line(text, start)
     quote, level = opening["quote"], _level(opening["slashes"])
     outer = after = -1
-    for stop in _STOPS.finditer(text, start, min(len(text), start + _LONGEST)):
+    for stop in _STOPS.finditer(text, start, min(len(text), start + _MAX_VALUE)):
         if stop[2] == "\n":
             return Value(start, stop.start() if outer < 0 else outer, quoted=True)
         if stop.start() < after:
@@ -90,13 +90,13 @@ def _quoted(text: str, opening: re.Match[str]) -> Value:
                 continue
             return Value(start, end if found == level or outer < 0 else outer, quoted=True)
         if stop[2] == '"' and found <= level and outer < 0:
-            outer = end  # of a text around this one, unless the own quote still follows in this line
-    end = min(len(text), start + _LONGEST)
+            outer = end  # of the enclosing text, unless the value's own quote still follows in this line
+    end = min(len(text), start + _MAX_VALUE)
     return Value(start, end if outer < 0 else outer, quoted=True)
 
 
 def _level(slashes: str) -> int:
-    """How many texts a quote behind so many backslashes is within: 0, 1, 3, 7 … of them, each pair beyond being a backslash."""
+    """The nesting level of a quote after these backslashes: 0, 1, 3, 7 … are levels 0, 1, 2, 3 …; each further pair is a literal backslash."""
     count = len(slashes)
     level = 0
     while count % 2:
@@ -118,19 +118,19 @@ _MAX_BRACES = 4096  # characters
 
 
 class _Extent(NamedTuple):
-    """A part of a text that is below a secret name."""
+    """A part of a text that is nested under a secret name."""
 
     end: int
     level: Strength
     name: str
-    is_block: bool  # the names in it begin their lines
+    is_block: bool  # each name in it starts a line
 
 
 _NOWHERE = _Extent(0, Strength.NONE, "", is_block=False)
 
 
 class Nesting:
-    """Follows the pairs of one text, from its beginning to its end. Each character is looked at for one extent at most."""
+    """Follows the pairs of one text from beginning to end. Each character is examined for one extent at most."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -139,7 +139,7 @@ class Nesting:
         self._next = next(self._sections, None)
 
     def strength(self, start: int, name: str) -> Strength:
-        """How secret the value of a name at ``start`` is because of what it stands below."""
+        """How secret the value of a name at ``start`` is because of the name that it is nested under."""
         while self._next is not None and self._next[0] <= start:
             self._extent = self._next[1]
             self._next = next(self._sections, None)
@@ -150,7 +150,7 @@ class Nesting:
         return nested_strength(name, self._extent.name, self._extent.level)
 
     def open(self, name: str, level: Strength, start: int, end: int, sign: str) -> None:
-        """A secret name at ``start`` whose value at ``end`` may be a mapping."""
+        """Opens an extent if the value at ``end`` of a secret name at ``start`` is a mapping."""
         if start < self._extent.end or level < Strength.STRONG:
             return
         if self._text.startswith("{", end):
@@ -160,7 +160,7 @@ class Nesting:
 
 
 def list_below(text: str, start: int, level: Strength) -> tuple[int, int] | None:
-    """From the first to the last value of a YAML list that begins at ``start``; None: nothing in it is a secret."""
+    """The start of the first and the end of the last value of a YAML list at ``start``; None if none of them is a secret."""
     found = _ITEMS.match(text, start)
     if found is None:
         return None
@@ -169,7 +169,7 @@ def list_below(text: str, start: int, level: Strength) -> tuple[int, int] | None
         if _MAPPING.match(item["value"]):
             break
         items.append(item)
-    # Under ``secrets:`` a list of words is one of names.
+    # Under ``secrets:`` a list of words is a list of names.
     level = level if level >= Strength.PASSWORD else Strength.WEAK
     if all(is_harmless(item["value"], level) or is_sentence(item["value"]) for item in items):
         return None
@@ -184,7 +184,7 @@ def _sections(text: str) -> Iterator[tuple[int, _Extent]]:
 
 
 def _end_of_block(text: str, start: int) -> int:
-    """Where the lines end that are indented more than the one of the name at ``start``."""
+    """The end of the lines that are indented more than the name at ``start``."""
     depth = depth_of(text, start)
     at = text.find("\n", start) + 1
     for _ in range(_MAX_LINES):

@@ -1,4 +1,4 @@
-"""Secrets that only the name of their column gives away: in CSV, in tables that programs print, in INSERT statements."""
+"""Masks secrets that only their column's name gives away: in CSV, in tables that programs print, in INSERT statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CELLS = {sign: re.compile(rf'"(?:""|[^"])*+"|[^{sign}]++|(?<![^{sign}])(?={sign
 
 
 def mask_tables(text: str, replace: Replace) -> str:
-    """The text without the values below a head that has the name of a secret, as far as each line has a cell for each name."""
+    """The text without the values under secret column names, as long as each line has one cell per name."""
     pieces: list[str] = []
     done = end = 0
     for head in _HEAD.finditer(text):
@@ -27,7 +27,7 @@ def mask_tables(text: str, replace: Replace) -> str:
             or max(levels) < Strength.STRONG
             or (head["sign"] in ",;" and f"{head['sign']} " in head["names"])
         ):
-            continue  # that of a sentence has a space behind it
+            continue  # in a sentence a space follows the comma
         at = head.end()
         while (line := _LINE.match(text, at)) is not None:
             found = list(cells.finditer(line[1]))

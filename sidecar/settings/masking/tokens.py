@@ -1,8 +1,8 @@
-"""Secrets that give themselves away by their form, wherever they stand.
+"""Masks secrets that their form gives away, wherever they are.
 
 Every pattern is a prefix, a bounded number of characters and then at most one possessive run after which nothing can
-fail: what was scanned is consumed, so that no text takes longer than its length. ``needle`` is a literal that every match
-holds; a text without it is not searched.
+fail: what was scanned is consumed, so the time is linear in the length of the text. Every match has one of the rule's
+``needles``, which are literals; a text without any of them is not searched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _START = r"(?<![A-Za-z0-9])"
 
 
 class TokenRule(NamedTuple):
-    """One kind of token: name, literals of which a match holds one, pattern; ``mixed``: only with digits among the letters."""
+    """One kind of token: name, literals (a match has one of them), pattern; ``mixed``: only with digits among the letters."""
 
     kind: str
     needles: tuple[str, ...]
@@ -135,7 +135,7 @@ RULES = (
     TokenRule("Slack webhook", ("hooks.slack",), r"(?:(?<=hooks\.slack\.com/)|(?<=hooks\.slack-gov\.com/))(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+"),
     TokenRule("Discord webhook", ("/api/webhooks/",), r"(?<=/api/webhooks/)\d{10,22}/[A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+"),
     TokenRule("Teams webhook", ("/webhook",), r"(?:(?<=/webhookb2/)|(?<=office\.com/webhook/))[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+"),
-    # What a secret address ends with: a hook, a link that resets a password, a stream's key.
+    # The end of a secret URL: a hook, a link that resets a password, a stream's key.
     TokenRule("secret of an address", ("hook/", "hooks/", "reset/", "password/", "magic/", "invite/", "verify/", "confirm/", "activate/", "live2/", "login/"),
               r"(?:(?<=hook/)|(?<=hooks/)|(?<=reset/)|(?<=password/)|(?<=magic/)|(?<=invite/)|(?<=verify/)|(?<=confirm/)|(?<=activate/)|(?<=live2/)|(?<=login/))"
               r"(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_\-]{20}[A-Za-z0-9_\-]*+(?![.(/:][a-z])(?:/[a-f0-9]{32})?"),
@@ -152,7 +152,7 @@ RULES = (
     TokenRule("Mailgun signing key", ("-",), _START + r"[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![A-Za-z0-9\-])"),
     TokenRule("Mailchimp key", ("-us",), _START + r"[a-f0-9]{32}-us\d{1,2}(?![A-Za-z0-9])"),
     TokenRule("PagerDuty key", ("u+",), r"(?<![\w+])u\+[A-Za-z0-9_\-]{18}(?![\w\-])", mixed=True),
-    # Money and shops
+    # Payments and shops
     _prefixed("Stripe secret", "sk_live_ sk_test_ rk_live_ rk_test_ whsec_ sk_prod_ rk_prod_", 10, "A-Za-z0-9+/="),
     _prefixed("Shopify token", "shpat_ shpca_ shppa_ shpss_ shptka_ shpua_", 24, _HEX),
     _prefixed("Square token", "sq0atp- sq0csp- sq0idp- EAAAE EAAAl", 22),
@@ -161,7 +161,7 @@ RULES = (
     _prefixed("Payment key", "FLWSECK- EZAK EZTK shippo_live_ shippo_test_ duffel_live_ duffel_test_ live_ test_ ak_live_ ak_test_", 30, r"A-Za-z0-9_=\-", mixed=True),
     _prefixed("Payment key", "FLWSECK_TEST- flb_live_", 12, mixed=True),
     TokenRule("Stripe client secret", ("_secret_",), _START + r"(?:pi|seti|cs|src)_(?:live_|test_)?[A-Za-z0-9]{14,64}_secret_[A-Za-z0-9]{20}[A-Za-z0-9]*+"),
-    # Work
+    # Work tools
     TokenRule("Airtable token", (".v1.",), _START + r"oaa[A-Za-z0-9]{14}\.v1\.[\w-]{10}[\w-]*+\.[a-f0-9]{32}[a-f0-9]*+"),
     _prefixed("Frame.io, 42 or Bannerbear key", "fio-u- s-s4t2ud- s-s4t2af- bb_pr_ bb_ma_ shltm_ NF- BBFF- rh-api-", 30, mixed=True),
     TokenRule("Endor key", ("endr+",), _START + r"endr\+[A-Za-z0-9-]{16}"),
@@ -185,7 +185,7 @@ RULES = (
     TokenRule("Facebook app token", ("|",), r"(?<![0-9])\d{15,16}\|[A-Za-z0-9_-]{27}[A-Za-z0-9_-]*+", mixed=True),
     _prefixed("Twitter bearer", "AAAAAAAAAAAAAAAAAAAA", 30, "A-Za-z0-9%"),
     _prefixed("Adafruit or Azure key", "aio_", 24, _ALNUM),
-    # Watching
+    # Monitoring
     _prefixed("Grafana token", "glsa_ glc_", 24, r"A-Za-z0-9_+/=\-"),
     _prefixed("Grafana key", "eyJrIjoi", 40, _BASE64),
     _prefixed("Sentry token", "sntrys_ sntryu_ sntrya_", 24, _BASE64),
@@ -213,7 +213,7 @@ RULES = (
 )
 # fmt: on
 _JWT = re.compile(_START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}")
-# An unknown prefix before a random sequence: capitals, small letters and digits change places too
+# An unknown prefix before a random sequence: upper case, lower case and digits alternate too
 # often for a name. Hashes are hexadecimal, and text in a path or in Base64 has no such prefix.
 _UNKNOWN = re.compile(
     r"(?<![\w/+.=%-])(?!_Z|sha\d|md5)[A-Za-z]{1,12}\d{0,2}(?:[_-][A-Za-z0-9]{1,8}){0,2}[_-](?P<random>[A-Za-z0-9]{32}[A-Za-z0-9]*+)"
@@ -226,13 +226,13 @@ _CARD = re.compile(
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
 
 
-# One loop over all needles, as any() for each rule takes ten times as long.
+# One loop over all needles, because any() for each rule takes ten times as long.
 _BY_NEEDLE = tuple((needle, rule) for rule in RULES for needle in rule.needles)
 
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled at its first use, and kept; the cache of re itself is smaller than all patterns."""
+    """The pattern, compiled at its first use and kept, because re's own cache is too small for all patterns."""
     return re.compile(pattern)
 
 
@@ -242,29 +242,31 @@ def mask_tokens(text: str, replace: Replace) -> str:
         text = _JWT.sub(lambda found: replace("JSON web token", found[0]) if _is_jwt(found[0]) else found[0], text)
     if "ZXlK" in text:
         text = _JWT_BASE64.sub(lambda found: replace("JSON web token", found[0]), text)
-    words = "\n".join(_LONG.findall(text))  # a token is a long word: of most logs little is left to search
+    words = "\n".join(_LONG.findall(text))  # a token is a long word, so in most logs little is left to search
     last = None
     for needle, rule in _BY_NEEDLE if words else ():
         if needle in words and rule is not last:
             last = rule
             text = compiled(rule.pattern).sub(lambda found, rule=rule: _replaced(rule, found[0], replace), text)  # type: ignore[misc]
     text = _CARD.sub(lambda found: replace("card number", found[0]) if _is_card(found[0]) else found[0], text)
-    return _UNKNOWN.sub(lambda found: replace("token", found[0]) if is_drawn(found["random"]) else found[0], text)
+    return _UNKNOWN.sub(
+        lambda found: replace("token", found[0]) if looks_generated(found["random"]) else found[0], text
+    )
 
 
 def _is_card(number: str) -> bool:
-    """Whether the last digit is the check digit (Luhn); of other numbers one in ten has it."""
+    """Whether the last digit is the check digit (Luhn), as it is in one of ten other numbers."""
     digits = [int(one) for one in reversed(number) if one.isdigit()]
     return sum(digits[::2]) % 10 == -sum(sum(divmod(2 * one, 10)) for one in digits[1::2]) % 10
 
 
-def is_drawn(run: str) -> bool:
-    """Whether capitals, small letters and digits change places too often for a name."""
+def looks_generated(run: str) -> bool:
+    """Whether upper case, lower case and digits alternate too often for a name."""
     part = run[:64]
     changes = len(_CHANGE.findall(part))
     if any(map(str.isupper, run)) and any(map(str.islower, run)):
         return changes > 0.3 * len(part)
-    # Of one case: longer, and no hash.
+    # In one case: longer, and not a hash.
     return changes > 0.25 * len(part) >= 10 and not set(part.lower()) <= set("0123456789abcdef")
 
 
