@@ -1,4 +1,4 @@
-"""What to do about an event: the lifecycle decides it, the supervisor carries it out."""
+"""What to do about an event: the lifecycle decides, and the supervisor carries it out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .stop import Rung
 
 
 class Prepare(OfRun, frozen=True):
-    """Begin run number ``run`` with a port; with another port than before where it is a ``retry``."""
+    """Begin run number ``run`` with a port; ``retry``: with another port than before."""
 
     retry: bool
 
 
 class Launch(OfRun, frozen=True):
-    """Make the prepared run a process."""
+    """Start the process of the prepared run."""
 
 
 class TakeRung(OfRun, frozen=True):
@@ -27,7 +27,7 @@ class TakeRung(OfRun, frozen=True):
 
 
 class Arm(Struct, frozen=True):
-    """Post Expired at the time ``at``, instead of any earlier arming of the timer."""
+    """Post Expired at the time ``at``; replaces an earlier arming of the timer."""
 
     timer: Timer
     at: float

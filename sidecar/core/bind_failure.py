@@ -8,18 +8,18 @@ from typing import Literal
 from .terminal_text import without_controls
 
 BindFailure = Literal["in_use", "forbidden"]
-_Failure = tuple[BindFailure, set[int]]  # of a line, with the ports that it names
+_Failure = tuple[BindFailure, set[int]]  # the failure in a line, and the ports that the line names
 
-_LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
+_LAST_BYTES = 256 * 1024  # a process that dies of a failed bind reports that last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
 _HINTS = (
     "in use", "eperm", "not permitted", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
     "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind",
     "occupied", "taken", "busy", "not free", "being used", "empty port", "allocated", "already",
 )  # fmt: skip
-_LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lines above its error
+_LINES_BEFORE = 4  # a Python traceback shows the call of bind at most this many lines above its error
 
-# Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
+# Patterns are compiled at first use, and re caches them: a successful start never needs them.
 # Numbers are the same in every language: EADDRINUSE is 98 on Linux, 48 on macOS, 10048 on
 # Windows; EACCES is 13 and 10013 (errno.h; winsock.h).
 _IN_USE = r"""(?ix)
@@ -43,13 +43,13 @@ _FORBIDDEN = r"""(?ix)
     | (?:error|exception|code|wsa\w*) [^\d\n]{0,12} 10013 \b
     | httplistenerexception \s \( 5 \)                              # no URL reservation for this user
     """
-# "Permission denied" is about files far more often than about ports: it counts only beside a word about listening.
+# "Permission denied" is about files far more often than about ports: it counts only next to a word about listening.
 _DENIED = r"(?i)permission denied|access is denied|operation not permitted|\bEACCES\b|\bEPERM\b|\[errno 13\]|os error 13\b|errno\s*[=:]\s*13\b"
 _ABOUT_LISTENING = r"(?i)\b(?:re)?bind(?:ing|exception)?\b|\blisten(?:ing)?\b|\bsocket\b"
 _CALL = r"(?i)\b(?:bind|listen)\s*\(|\bto bind to a privileged port\b"
 _UNIX_SOCKET = r"(?i)\bin use:? (?:unix:|['\"]?[\w.-]*/)|\bto unix:"
 _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"](?:/|[A-Za-z]:)|\.(?:sock|pipe)\b"""
-# Servers that do not say why, or in the user's language: Go and Java do so on Windows. What they were doing is in English.
+# Servers that do not say why, or say it in the user's language, as Go and Java do on Windows. What they were doing is in English.
 _ATTEMPT = r"""(?ix)
       \b listen \s tcp[46]? \s \S* : \d+ : \s bind: \s
     | \bBindException:
@@ -65,7 +65,7 @@ _PORTS = r"""(?ix)
 
 
 def bind_failure(output: bytes, port: int) -> BindFailure | None:
-    """What kept the backend from its port; None where the output says nothing of it, or names other ports only."""
+    """Returns what kept the backend from its port; None if the output does not mention it, or names only other ports."""
     nameless: BindFailure | None = None
     foreign = False
     text = output[-_LAST_BYTES:].decode("utf-8", "replace")
@@ -77,11 +77,11 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
             nameless = nameless or (None if ports else failure)
         if nameless is not None and not foreign:
             return nameless
-    return None  # the inner exceptions of a failure on another port name no port at all
+    return None  # the inner exceptions of a failure on another port name no port
 
 
 def any_bind_failure(output: str) -> tuple[BindFailure, int | None] | None:
-    """As ``bind_failure``, on whatever port; with the port where one is named."""
+    """Like ``bind_failure``, for any port; also returns the port, None if the output names none."""
     found: tuple[BindFailure, int | None] | None = None
     for failures in _failures(output, r"\d{1,5}"):
         for failure, ports in failures:
@@ -92,8 +92,8 @@ def any_bind_failure(output: str) -> tuple[BindFailure, int | None] | None:
 
 
 def _failures(text: str, port: str) -> tuple[list[_Failure], list[_Failure]]:
-    """The lines that say why, which explain better, and those that only say that it failed; ``port``: a pattern."""
-    lines = without_controls(text).splitlines()  # of "Port 3000" a colour may begin before the number
+    """Returns the lines that say why, which explain more, and those that only say that it failed; ``port``: a pattern."""
+    lines = without_controls(text).splitlines()  # in "Port 3000" a colour may begin before the number
     port_in_use = _PORT_IN_USE.format(port=port)
     reasons: list[_Failure] = []
     attempts: list[_Failure] = []

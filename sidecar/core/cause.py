@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Cause(NamedTuple):
-    """One sentence or two each for cause and remedy, a stable name, the fatal error behind it, if any (observe.fatal), the program that is missing."""
+    """Cause and remedy in one or two sentences each, a stable name, the fatal error behind it, if any (observe.fatal), the missing program."""
 
     cause: str
     remedy: str
@@ -15,5 +15,5 @@ class Cause(NamedTuple):
     program: str = ""
 
     def filled(self, **facts: object) -> Cause:
-        """With the facts in the place of their names in braces."""
+        """Returns a copy in which the facts replace their names in braces."""
         return self._replace(cause=self.cause.format_map(facts), remedy=self.remedy.format_map(facts))

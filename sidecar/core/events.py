@@ -1,4 +1,4 @@
-"""What can happen to the lifecycle. Facts have the number of their run; times are of one clock."""
+"""What can happen to the lifecycle. Facts have the number of their run; all times are from one clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .exit_status import ExitStatus
 
 
 class State(StrEnum):
-    """The state of the backend; what is wanted is kept apart from it."""
+    """The actual state of the backend; the desired state is separate."""
 
     STOPPED = "STOPPED"
     STARTING = "STARTING"
@@ -61,20 +61,20 @@ class Outcome(StrEnum):
 
 
 class Conflict(StrEnum):
-    """Why a run that died before it was ready could not have its port."""
+    """Why a run that died before it was ready could not get its port."""
 
     IN_USE = "in_use"
     LINGERING = "lingering"
     FORBIDDEN = "forbidden"
-    PASSED = "passed"  # the sidecar holds it for the run, which did not use the socket that it was handed
+    PASSED = "passed"  # the sidecar holds it, and the run did not use the socket that was passed to it
 
 
 Socket = tuple[str, int, int | None, bool, bool]
-"""A listening socket: address, port, owner's pid, whether it takes IPv6 alone, whether it shares the port; process.base.ListeningSocket is one."""
+"""A listening socket: address, port, owner's pid, whether it accepts only IPv6, whether it shares the port; see process.base.ListeningSocket."""
 
 
 class OfRun(Struct, frozen=True):
-    """Base of what is about one run, by its number."""
+    """Base class of events and actions about one run, by its number."""
 
     run: int
 
@@ -83,17 +83,17 @@ class OfRun(Struct, frozen=True):
 
 
 class Start(Struct, frozen=True):
-    """The backend is wanted up."""
+    """The backend should be up."""
 
     reason: Reason = Reason.REQUESTED
 
 
 class Restart(Struct, frozen=True):
-    """A new run is wanted."""
+    """A new run should replace the current one."""
 
 
 class Stop(Struct, frozen=True):
-    """The backend is wanted down."""
+    """The backend should be down."""
 
 
 class Shutdown(Struct, frozen=True):
@@ -110,14 +110,14 @@ class Launched(OfRun, frozen=True):
 
 
 class LaunchFailed(OfRun, frozen=True):
-    """The run never came to be. ``permanent``: trying again would fail again (no such file)."""
+    """The run could not be launched. ``permanent``: trying again would fail again (no such file)."""
 
     error: SidecarError
     permanent: bool
 
 
 class Waiting(OfRun, frozen=True):
-    """The launch waits for another sidecar to end, or for its port, for at most ``seconds``; 0: the wait is over, and the start begins."""
+    """The launch waits at most ``seconds`` for another sidecar to exit, or for its port; 0: the wait is over, and the start begins."""
 
     seconds: float
 
@@ -129,7 +129,7 @@ class PortReported(OfRun, frozen=True):
 
 
 class Progress(OfRun, frozen=True):
-    """How far a start has come; ``elapsed`` in seconds."""
+    """The progress of a start; ``elapsed`` in seconds."""
 
     phase: Literal["spawning", "waiting", "ready"]
     elapsed: float
@@ -137,14 +137,14 @@ class Progress(OfRun, frozen=True):
 
 
 class Listener(OfRun, frozen=True):
-    """Whose socket is on the run's port; ``owner``: that socket, where known."""
+    """Whose socket is on the run's port; ``owner``: that socket, if known."""
 
     verdict: Literal["own", "foreign", "unknown"]
     owner: Socket | None = None
 
 
 class Unready(OfRun, frozen=True):
-    """The run listens, and its live endpoint gave no good answer; ``answer`` is for the explanation alone."""
+    """The run listens, but its live endpoint gave no good answer; ``answer`` is only for the explanation."""
 
     answer: Any
 
@@ -154,26 +154,26 @@ class Ready(OfRun, frozen=True):
 
 
 class Foreign(OfRun, frozen=True):
-    """Another program, ``owner`` where known, listens on the port of a run that is not ready."""
+    """Another program, ``owner`` if known, listens on the port of a run that is not ready."""
 
     owner: Socket | None = None
 
 
 class SocketUnused(OfRun, frozen=True):
-    """The run will never take a connection from the socket that it was handed; ``listening``: where it listens instead."""
+    """The run will never accept a connection from the passed socket; ``closed``: it closed it; ``listening``: where it listens instead."""
 
     closed: bool = False
     listening: tuple[Socket, ...] = ()
 
 
 class ExtendTimeout(OfRun, frozen=True):
-    """The run asks for so many seconds from now, for its start or for its stop."""
+    """The run asks for ``seconds`` more from now, for its start or its stop."""
 
     seconds: float
 
 
 class Health(OfRun, frozen=True):
-    """The run's health is known, or changed; ``body`` of the good answer, ``error`` of the bad one."""
+    """The run's health was first determined, or changed; ``body``: of a good answer; ``error``: of a bad one."""
 
     healthy: bool
     body: Any = None
@@ -181,26 +181,26 @@ class Health(OfRun, frozen=True):
 
 
 class Hung(OfRun, frozen=True):
-    """The run is alive and has answered nothing for too long; ``why`` where its watchdog says so, ``lost``: what became of its port."""
+    """The run is alive, but has not answered for too long; ``why``: what its watchdog says; ``lost``: what became of its port."""
 
     why: str = ""
     lost: str = ""
 
 
 class Providers(OfRun, frozen=True):
-    """The body of the provider endpoint, when it changed in more than its volatile keys."""
+    """The body of the provider endpoint changed in more than its volatile keys."""
 
     body: Any
 
 
 class Exposed(OfRun, frozen=True):
-    """The sockets of the run's tree that other machines can reach, when they changed."""
+    """The sockets of the run's tree that other machines can reach changed."""
 
     sockets: tuple[Socket, ...]
 
 
 class MemoryExceeded(OfRun, frozen=True):
-    """The run's tree uses more memory than it may; ``used`` in bytes."""
+    """The run's tree exceeds its memory limit; ``used`` in bytes."""
 
     used: int
 
@@ -210,13 +210,13 @@ class ShutdownRequestFailed(OfRun, frozen=True):
 
 
 class Exited(OfRun, frozen=True):
-    """The root process ended."""
+    """The root process exited."""
 
     status: ExitStatus
 
 
 class Gone(OfRun, frozen=True):
-    """The tree ended and its output is drained. ``conflict``: why the run could not have its port, if it died of that."""
+    """The tree is gone and its output is drained. ``conflict``: why the run could not get its port, if it died of that."""
 
     survivors: int = 0
     conflict: Conflict | None = None

@@ -29,7 +29,7 @@ _ENDS = (
     ("access violation", "native_crash", 0xC0000005),
     ("a file of the program, or one it had mapped, can no longer be read", "native_crash", 0xC0000006),
     ("invalid handle", "native_crash", 0xC0000008),
-    # The last: Chromium's and Electron's partition_alloc/oom.h
+    # The last one: partition_alloc/oom.h of Chromium and Electron
     ("out of memory", "memory", 0x8007000E, 0xC0000017, 0xC000009A, 0xE0000008),
     ("illegal instruction", "illegal_instruction", 0xC000001D),
     ("a DLL was built for another processor, or is damaged", "library_missing", 0xC0000020, 0xC000007B, 0xC000012F),
@@ -54,7 +54,7 @@ _ENDS = (
     ("the process failed fast (Environment.FailFast)", "failfast", 0x80131623, 0xC0000602),
     ("an antivirus blocked one of its files", "blocked", 0xC0000906, 0xC0000907),
     ("the side-by-side configuration of a DLL is wrong", "library_missing", 0xC0150002),
-    # The last of each: of a delay-loaded one (delayimp.h)
+    # The last of each: for a delay-loaded DLL (delayimp.h)
     ("a DLL was not found", "library_missing", 0x8007007E, 0xC0000135, 0xC06D007E),
     ("an entry point was not found in a DLL", "library_missing", 0xC0000139, 0xC06D007F),
     ("ended by the user because its window did not respond", "terminated", 0xCFFFFFFF),
@@ -62,7 +62,7 @@ _ENDS = (
     ("unhandled C++ exception", "aborted", 0xE06D7363),
 )
 _CODES: dict[int, tuple[str, str]] = {code: (text, kind) for text, kind, *codes in _ENDS for code in codes}
-_NEGATIVE = 0xFFFF_FF00  # from here on an exit code of Windows is what the program gave as a small negative number
+_NEGATIVE = 0xFFFF_FF00  # from here on, a Windows exit code is a small negative number that the program returned
 _HRESULT_OF_WIN32 = 0x8007  # the upper half of an HRESULT that wraps an error of Windows (MS-ERREF 2.1.2)
 # The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.
 _SIGNALS = {
@@ -76,15 +76,15 @@ _SIGNALS = {
 
 
 class ExitStatus(Struct, frozen=True):
-    """The end of a process."""
+    """How a process ended."""
 
-    code: int | None = None  # on Windows the unsigned 32-bit NTSTATUS; None where a signal ended it or that is unknown
+    code: int | None = None  # on Windows the unsigned 32-bit NTSTATUS; None if a signal ended it, or if unknown
     signal: int | None = None  # the signal that ended it, POSIX only, else None
     core_dumped: bool = False  # whether the system wrote a core file
 
     @property
     def known(self) -> bool:
-        """Whether it was seen how it ended (not when the guardian was killed with it)."""
+        """Whether its status was seen (it is not when the guardian was killed too)."""
         return self.code is not None or self.signal is not None
 
     @property
@@ -94,7 +94,7 @@ class ExitStatus(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """One phrase for people."""
+        """A phrase for people."""
         if self.signal is not None:
             return f"killed by {signal_name(self.signal)}{' (core dumped)' if self.core_dumped else ''}"
         if self.code is None:
@@ -109,18 +109,18 @@ class ExitStatus(Struct, frozen=True):
 
     @property
     def kind(self) -> str | None:
-        """A stable name of what ended it, such as ``native_crash``; None for a status that only the program can explain."""
+        """A stable name for what ended it, such as ``native_crash``; None for a status that only the program can explain."""
         if self.signal is not None:
             return _SIGNALS.get(self.signal, "signal")
         if self.code is None:
             return "unknown"
         if self.code in _CODES:
             return _CODES[self.code][1]
-        # A launcher reports its program's signal so: a shell, or a container (POSIX 2.8.2).
+        # A launcher, such as a shell or a container, reports its program's signal like this (POSIX 2.8.2).
         if 128 < self.code < 160:
             return _SIGNALS.get(self.code - 128)
-        # And a Python program that exits with the returncode of a subprocess, such as Werkzeug's reloader; 255 to 253 are errors.
-        # The manager of several sends SIGTERM itself, to the rest, when one of them was killed (Hypercorn).
+        # So does a Python program that exits with a subprocess's returncode, such as Werkzeug's reloader; 255 to 253 are errors.
+        # A manager of several workers itself sends SIGTERM to the rest when one was killed (Hypercorn).
         number = 256 - self.code
         return "worker_ended" if number == 15 else _SIGNALS[number] if number in {6, 9, 11} else None
 
@@ -129,7 +129,7 @@ UNKNOWN = ExitStatus()
 
 
 def signal_name(number: int) -> str:
-    """The name of a signal, e.g. ``SIGKILL (9)``."""
+    """Returns the name of a signal, e.g. ``SIGKILL (9)``."""
     try:
         return f"{_signal.Signals(number).name} ({number})"
     except ValueError:
@@ -137,7 +137,7 @@ def signal_name(number: int) -> str:
 
 
 def from_wait_status(status: int) -> ExitStatus:
-    """Decodes a POSIX wait status, the low 16 bits that waitpid gives (POSIX does not fix the layout; every Unix uses this one)."""
+    """Decodes a POSIX wait status, the low 16 bits that waitpid returns (POSIX does not define the layout; every Unix uses this one)."""
     number = status & 0x7F
     if number:
         return ExitStatus(signal=number, core_dumped=bool(status & 0x80))
@@ -145,5 +145,5 @@ def from_wait_status(status: int) -> ExitStatus:
 
 
 def from_windows(code: int) -> ExitStatus:
-    """From a Windows exit code, which may arrive as a negative 32-bit number."""
+    """Decodes a Windows exit code, which may arrive as a negative 32-bit number."""
     return ExitStatus(code=code & 0xFFFF_FFFF)

@@ -1,4 +1,4 @@
-"""One crash, one fingerprint: the same on every machine and in every run, whatever its paths, numbers and addresses."""
+"""A fingerprint per crash: the same on every machine and in every run, whatever the paths, numbers and addresses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MAX_LENGTH = 500  # characters of a name: hostile output must not cost time
-MAX_FRAMES = 5  # from the innermost; more of them differ between two ways to the same fault
+MAX_FRAMES = 5  # from the innermost; deeper ones differ between two ways to the same fault
 
-# The languages' own frames say how a fault travelled, not where it is; they count only where there are no others.
+# Frames of the runtime say how a fault propagated, not where it is; they count only if there are no others.
 _RUNTIME_FUNCTION = re.compile(
     r"(?:System|Microsoft|java|javax|jdk|sun|runtime|reflect)\.|(?:std|core|alloc|node|v8)::|__?(?:libc|GI_|pthread|rust|asan|sanitizer)"
     r"|(?:panic|abort|raise|gsignal|start_thread|clone3?|_start|rust_begin_unwind)$"
@@ -25,7 +25,7 @@ _JITTER = tuple(
         (r" \[as [^\]]+\]$", ""),  # Node: the name under which a method was called
         (r"\s*\([^()]*\)(?: const)?$", ""),  # arguments: types, or Go's addresses
         (r".*/", ""),  # java.base/…, app//…, Go's import path
-        (r"<(\w+)>d__\d+\.MoveNext$", r"\1"),  # C#: an async method, where .NET does not unmangle it
+        (r"<(\w+)>d__\d+\.MoveNext$", r"\1"),  # C#: an async method, if .NET does not unmangle it
         (r"(d__|b__|DisplayClass|\||lambda_method)\d+(?:_\d+)?", r"\1"),  # C#: what the compiler or the runtime numbers
         (r"(lambda\$\w+)\$\d+", r"\1"),
         (r"\.func\d+(?:\.\d+)*", ".func"),  # Go
@@ -45,10 +45,10 @@ class Frame(NamedTuple):
 
 
 def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
-    """16 hex digits; ``exception``: its type or another distinguishing detail, may be empty; ``frames``: innermost first."""
+    """Returns 16 hex digits. ``exception``: its type or another distinguishing detail, may be empty; ``frames``: innermost first."""
     known = list(frames)
     own = [frame for frame in known if not _is_runtime(frame)] or known
-    # A recursion is cut off anywhere, so each function counts once.
+    # A recursion may be cut off anywhere, so each function counts once.
     names = list(dict.fromkeys(filter(None, map(stable_name, own))))[:MAX_FRAMES]
     if cause == "overflow":
         names.sort()
@@ -56,9 +56,9 @@ def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
 
 
 def stable_name(frame: Frame) -> str:
-    """``file:function`` without what differs between machines, runs and builds."""
+    """Returns ``file:function`` without what differs between machines, runs and builds."""
     name = re.split(r"[\\/]", re.sub(r"(?::\d+)+$|[?#].*", "", frame.file[-MAX_LENGTH:]))[-1]
-    # Up to the first dot: a bundler puts a hash behind it, or behind a dash.
+    # Up to the first dot: a bundler puts a hash after it, or after a dash.
     stem = name if name.startswith("<") else re.sub(r"-(?=\w*[\dA-Z])\w{8}$", "", name.partition(".")[0])
     return ":".join(part for part in (_stable(stem), _stable(frame.function)) if part)
 

@@ -1,4 +1,4 @@
-"""From single answers of the health endpoint to a status, with suspends in mind."""
+"""Turns single answers of the health endpoint into a status; a suspend does not count as a failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Answer(StrEnum):
-    """How one check ended: 2xx, another status, no answer at all, or the run has lost its port. UNKNOWN: it could not be made."""
+    """How one check ended: 2xx, another status, no answer, or the run has lost its port. UNKNOWN: the check could not be made."""
 
     OK = "ok"
     ERROR_STATUS = "error_status"
@@ -16,7 +16,7 @@ class Answer(StrEnum):
 
 
 class HealthTracker:
-    """One per run. An error status or a lost port is unhealthy at once, silence after ``failures`` misses in a row."""
+    """One per run. An error status or a lost port is unhealthy at once; silence is after ``failures`` misses in a row."""
 
     def __init__(self, *, interval: float, failures: int, successes: int) -> None:
         self._interval = interval
@@ -36,14 +36,14 @@ class HealthTracker:
         self._misses = 0
 
     def begin(self, now: float, planned: float) -> bool:
-        """A check that was planned for ``planned`` begins; True when it is so late that the machine must have slept."""
+        """Begins a check that was due at ``planned``; returns True if it is so late that the machine must have slept."""
         late = now - planned > 2 * self._interval
         if late:
             self._misses = 0
         return late
 
     def record(self, answer: Answer) -> bool:
-        """Takes one answer; True when ``healthy`` changed (its first value included)."""
+        """Takes one answer; returns True if ``healthy`` changed, including its first value."""
         before = self.healthy
         if answer is Answer.UNKNOWN:
             return False

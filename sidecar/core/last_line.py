@@ -9,20 +9,20 @@ from typing import Any
 from ..plain import capitalised
 from .terminal_text import home_as_return, without_controls
 
-# The names that Pino, Winston, zap, MongoDB, logrus, structlog, Serilog and Python's JSON formatters give them.
+# The keys of Pino, Winston, zap, MongoDB, logrus, structlog, Serilog and Python's JSON formatters.
 _LEVELS = ("level", "levelname", "severity", "lvl", "@l", "log.level", "s")
 _MESSAGES = ("msg", "message", "event", "@m", "@mt")
 _ERRORS = ("err", "error", "exception", "exc_info", "stack", "@x", "attr")
-_NUMBERS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"}  # of Pino and Bunyan
-_LETTERS = {"I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL"}  # of MongoDB
+_NUMBERS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"}  # Pino and Bunyan
+_LETTERS = {"I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL"}  # MongoDB
 _HARMLESS = {"TRACE", "DEBUG", "INFO", "INFORMATION", "NOTICE", "WARN", "WARNING"}
 
 
 def readable(line: str) -> str:
-    """The line, or where it is a record in JSON: level and message, below them the error without its JavaScript or .NET frames."""
+    """Returns the line; for a JSON record, level and message, and below them the error without its JavaScript or .NET frames."""
     if not (line.startswith("{") and line.rstrip().endswith("}")):
         return line
-    from msgspec import DecodeError, json  # only what explains a failure needs it
+    from msgspec import DecodeError, json  # only needed to explain a failure
 
     try:
         record = json.decode(line)
@@ -51,15 +51,15 @@ def _error(value: object) -> str:
 
 
 _LONGEST = 300  # characters; the whole line is in the output
-# "0 errors" and an access log's "GET /errors" are no errors; an exception's name ends in one of these words. A name is tried from
-# its beginning alone: from each of its dots it would take the square of its length.
-# Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
+# "0 errors" and an access log's "GET /errors" are not errors; an exception's name ends in one of these words. A name is matched
+# only from its beginning: trying each of its dots would take quadratic time.
+# Patterns are compiled at first use, and re caches them: a successful start never needs them.
 _ERROR = (
     r"(?i)(?<![/\w])(?!\w+_error\()(?:(?<!\.)[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
     r"|denied|refused|not permitted|no such|no module|missing script|invalid|unrecogni[sz]ed|unknown (?:option|command|argument|directive|key)|emerg)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
 )
-_CALM = r"\b(?:INFO|DEBUG|TRACE)\b"  # a logger's level: says nothing of an end where another line does
+_CALM = r"\b(?:INFO|DEBUG|TRACE)\b"  # a logger's level: such a line does not explain an end if another one does
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What runtimes, compilers and runners add below the error itself, and what npm puts before each line.
 _EPILOGUE = r"Emitted 'error' event|^\(Use `node --trace|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^Crash dump is being written to|^--> Sending SIG|exited with code SIGTERM|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module|^exit status \d+$"
@@ -71,7 +71,7 @@ _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 
 
 def last_line(output: str) -> tuple[str, bool]:
-    """The last line that reports an error, else the last, and whether it does; indented ones count where no other fits. Empty: none."""
+    """Returns the last line that reports an error, else the last line (empty: none), and whether it does. An indented line counts only if no other fits."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
     texts = map(readable, re.sub(_FRAME, "", shown).splitlines())
     lines = [line for text in texts for line in text.splitlines() if line.strip()]
@@ -85,22 +85,22 @@ def last_line(output: str) -> tuple[str, bool]:
         errors = [line for line in errors if not line.rstrip().endswith(":")]
     lines = [line for line in lines if not re.search(_CALM, line)] or everything
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
-    text = found.strip().lstrip("\ufffd")  # of the byte order mark of UTF-16
+    text = found.strip().lstrip("\ufffd")  # from the byte order mark of UTF-16
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)
 
 
 def quote_last(output: str, *, only_errors: bool = False) -> str:
-    """``last_line`` as a part of a sentence, such as ``its last error: …``; empty if missing."""
+    """Returns ``last_line`` as part of a sentence, such as ``its last error: …``; empty if there is none."""
     line, is_error = last_line(output)
     return f"its last {'error' if is_error else 'output'}: {line}" if line and (is_error or not only_errors) else ""
 
 
 def say_last(output: str, *, only_errors: bool = False) -> str:
-    """``quote_last`` as a sentence that follows another; empty if missing."""
+    """Returns ``quote_last`` as a sentence that follows another; empty if there is none."""
     words = quote_last(output, only_errors=only_errors)
     return f" {capitalised(words)}" if words else ""
 
 
 def printed_usage(output: str) -> bool:
-    """Whether it printed how to use it, which programs do whose command lacks an argument or has a wrong one."""
+    """Whether the program printed its usage, as programs do if an argument is missing or wrong."""
     return re.search(_USAGE, output) is not None

@@ -1,4 +1,4 @@
-"""State x Event -> Actions: the one table that says what happens to the backend. It decides; it neither acts nor looks at a clock."""
+"""State x Event -> Actions: the one table that decides what happens to the backend. It does not act, and reads no clock."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Transition = Callable[[Machine, Any], None]
 
 
 class Lifecycle(Machine):
-    """Takes events, gives actions."""
+    """Takes events, returns actions."""
 
     def handle(self, event: e.Event, now: float) -> Sequence[a.Action]:
-        """Takes one event; gives the actions, in order. LookupError: it is impossible in this state, and nothing was changed."""
+        """Takes one event; returns the actions, in order. LookupError: the event is impossible in this state; nothing changed."""
         if getattr(event, "run", self.run) != self.run:
             return ()
         transition = TABLE[self.state, type(event)]
@@ -36,7 +36,7 @@ def _nothing(_m: Machine, _event: e.Event) -> None:
 
 
 def _start(m: Machine, event: e.Start) -> None:
-    """From rest. A manual start clears the budget, an automatic one does not."""
+    """Starts from rest. A manual start clears the budget, an automatic one does not."""
     m.wants_up = True
     if event.reason is Reason.REQUESTED:
         m.clear_budget()
@@ -44,13 +44,13 @@ def _start(m: Machine, event: e.Start) -> None:
 
 
 def _join_start(m: Machine, event: e.Start) -> None:
-    """A new run is being made already; the caller's command clears the budget all the same."""
+    """Joins the start under way; the caller's command still clears the budget."""
     if event.reason is Reason.REQUESTED:
         m.clear_budget()
 
 
 def _restart_starting(m: Machine, event: e.Restart) -> None:
-    """Joins the start, unless that hangs."""
+    """Joins the start, unless it hangs."""
     if m.restart_replaces():
         _restart(m, event)
     else:
@@ -76,14 +76,14 @@ def _stop(m: Machine, _event: e.Stop) -> None:
 
 
 def _stop_again(m: Machine, _event: e.Stop) -> None:
-    """Joins the stop under way and takes back the start that waited for its end."""
+    """Joins the stop under way and cancels the start that waited for it."""
     m.wants_up = m.due = False
     m.stop_reason = Reason.REQUESTED
     m.do(a.AnswerUp(Outcome.CANCELLED))
 
 
 def _stop_at_rest(m: Machine, _event: e.Stop) -> None:
-    """Cancels a pending restart; what is left of an old tree is still waited for."""
+    """Cancels a pending restart; still waits for what is left of an old tree."""
     m.wants_up = m.due = False
     m.do(a.Disarm(Timer.BACKOFF), a.AnswerUp(Outcome.CANCELLED))
     if m.occupied:
@@ -140,7 +140,7 @@ def _ready(m: Machine, _event: e.Ready) -> None:
 
 
 def _health(m: Machine, event: e.Health) -> None:
-    """Only time in good health forgives failures."""
+    """Relays the health; only time in good health forgives failures."""
     m.do(a.Relay(event))
     if event.healthy:
         m.healthy_time.resume(m.now)
@@ -179,7 +179,7 @@ def _backoff_over(m: Machine, event: e.Expired) -> None:
 
 
 def _ended(m: Machine, event: e.Exited) -> None:
-    """A run that was ready exited unexpectedly. The state changes at once; the next run waits until the tree is gone."""
+    """Handles the unexpected exit of a ready run. The state changes at once; the next run waits until the tree is gone."""
     m.healthy_time.pause(m.now)
     m.end(clean=event.status.clean)
 
@@ -189,7 +189,7 @@ def _ended_starting(m: Machine, event: e.Exited) -> None:
 
 
 def _died_starting(m: Machine, event: e.Gone) -> None:
-    """Judged only now, when its last output is known: that separates a lost port from a crash."""
+    """Judges the end only now, when the last output is known: that tells a lost port from a crash."""
     m.occupied = False
     m.do(a.Disarm(Timer.STARTUP))
     if event.conflict is not None and (m.may_retry or (event.conflict is Conflict.LINGERING and m.may_wait)):
@@ -246,7 +246,7 @@ _AT_REST: dict[type, Transition] = {
 }
 _ROWS: dict[State, dict[type, Transition]] = {
     State.STOPPED: _AT_REST,
-    # Launched after the ladder of the stop had ended: there had been nothing to stop.
+    # Launched after the stop ladder had ended: there was nothing to stop then.
     State.FAILED: {**_AT_REST, e.Launched: _kill, e.LaunchFailed: _cleaned_up},
     State.BACKOFF: {**_AT_REST, e.Expired: _backoff_over},
     State.STARTING: {

@@ -1,4 +1,4 @@
-"""What the lifecycle remembers, and the moves that its transitions are made of."""
+"""What the lifecycle remembers, and the steps that its transitions consist of."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double cl
 MAX_EXTENSION = 3600.0  # seconds that one EXTEND_TIMEOUT_USEC may ask for
 
 PORT_ATTEMPTS = 5  # ports that one start may try before the lack of a port counts as a failure
-_MAX_WAITS = 2  # the second, where a program has taken the port and left it again in the meantime
+_MAX_WAITS = 2  # the second: another program took the port in the meantime and left it again
 
 
 class LifecyclePolicy(Struct, frozen=True):
-    """What the lifecycle needs of the settings."""
+    """What the lifecycle needs from the settings."""
 
-    timeouts: Timeouts  # startup is infinite where the backend is not managed
+    timeouts: Timeouts  # startup is infinite if the backend is not managed
     restart: Restart
     restart_when_hung: bool
     has_shutdown_endpoint: bool
     port_attempts: int = 1  # ports that one start may try
-    over_when_hung: bool = False  # silence is all that the end of the run is known by (the backend is not managed)
+    over_when_hung: bool = False  # only silence shows that the run has ended (the backend is not managed)
     has_stdin: bool = False  # the stdin of a run is open until its stop
 
     @classmethod
     def of(cls, settings: Settings) -> LifecyclePolicy:
-        """For a managed backend as the settings say; for one that is only watched: waits and tries for ever."""
+        """Returns the policy of the settings for a managed backend; for one that is only watched, waits and tries for ever."""
         backend = settings.backend
         if not backend.managed:
             return cls(
@@ -67,8 +67,8 @@ class Machine:
         self.state = State.STOPPED
         self.wants_up = False
         self.run = 0  # the number of the newest run, 0 before the first
-        self.attempt = 1  # how many ports were tried for this start, the run's included
-        self.occupied = False  # a launch is under way, or some of the tree may be alive: no new run before that ends
+        self.attempt = 1  # how many ports this start has tried, including the run's
+        self.occupied = False  # a launch is under way, or part of a tree may be alive: no new run until that is over
         self.restarts = 0  # automatic starts since the last manual one
         self.due = False  # a launch is decided and waits only for the old tree to end
         self.stop_reason = Reason.REQUESTED  # why the run is being stopped
@@ -100,14 +100,14 @@ class Machine:
         self.restarts = 0
 
     def launch_when_free(self, reason: Reason) -> None:
-        """Decides a launch, which happens as soon as nothing of an older run is left."""
+        """Decides a launch, which happens as soon as nothing is left of an older run."""
         self._start_reason = reason
         self.due = True
         self.do(a.Disarm(Timer.BACKOFF))
         self.launch_if_due()
 
     def launch_if_due(self) -> None:
-        """Launches if that is decided and nothing stands against it."""
+        """Launches if that is decided and nothing prevents it."""
         if not self.due or self.occupied or self.closing is not None:
             return
         self.due = self._ready = self.ended_clean = False
@@ -115,7 +115,7 @@ class Machine:
         self.run += 1
         retry = self._start_reason is Reason.PORT_RETRY
         self.attempt = self.attempt + 1 if retry else 1
-        if not retry:  # another port is not another start: the callers' time runs on
+        if not retry:  # another port is not another start: the callers' time keeps running
             self._startup_at = self.now + self.policy.timeouts.startup
             self._begun, self._restart_requested = self.now, None
         self.do(a.Prepare(self.run, retry))
@@ -123,19 +123,19 @@ class Machine:
         self.do(a.Launch(self.run), a.Arm(Timer.STARTUP, self._startup_at))
 
     def begin_start_time(self, delay: float) -> None:
-        """The time of the start runs from then on."""
+        """Counts the startup timeout from ``delay`` seconds from now."""
         self._startup_at = self.now + delay + self.policy.timeouts.startup
         self.do(a.Arm(Timer.STARTUP, self._startup_at))
 
     def extend_start(self, seconds: float) -> None:
-        """The start may take at least so long from now."""
+        """Lets the start take at least ``seconds`` from now."""
         at = self.now + min(seconds, MAX_EXTENSION)
         if at > self._startup_at:
             self._startup_at = at
             self.do(a.Arm(Timer.STARTUP, at))
 
     def extend_stop(self, seconds: float) -> None:
-        """The kill comes no earlier than so long from now; an ending sidecar does not wait for that."""
+        """Puts the kill off until at least ``seconds`` from now; an ending sidecar does not wait for that."""
         if self.closing is None:
             self._ladder = self._ladder.extended(self.now, min(seconds, MAX_EXTENSION))
             self.climb()
@@ -147,7 +147,7 @@ class Machine:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the run is being stopped because a client wants that, or the sidecar ends."""
+        """Whether the run is being stopped because a client requested it, or the sidecar is ending."""
         return self.state is State.STOPPING and self.stop_reason in {Reason.REQUESTED, Reason.SHUTDOWN}
 
     @property
@@ -156,20 +156,20 @@ class Machine:
         return self.attempt < self.policy.port_attempts
 
     def restart_replaces(self) -> bool:
-        """Whether a restart requested now ends the start under way: that takes long, or was asked to restart before."""
+        """Whether a restart requested now ends the start under way: the start takes long, or a restart was requested before."""
         before, self._restart_requested = self._restart_requested, self._restart_requested or self.now
         again = before is not None and self.now - before >= SAME_REQUEST
         return again or self.now - self._begun >= self.policy.timeouts.restart_hanging
 
     def became_ready(self) -> None:
-        """The run answers."""
+        """Enters RUNNING: the run answers."""
         self._ready = True
         self.healthy_time.resume(self.now)
         self.do(a.Disarm(Timer.STARTUP))
         self.move(State.RUNNING, Reason.READY)
 
     def stop(self, reason: Reason) -> None:
-        """Begins the ladder."""
+        """Begins the stop ladder."""
         can_request = self._ready and self.state is State.RUNNING and self.policy.has_shutdown_endpoint
         self.stop_reason = reason
         self._start_reason = Reason.REQUESTED
@@ -184,20 +184,20 @@ class Machine:
             self.climb()
         else:
             self.shorten(self.closing)
-        self.do(announcement)  # the process has the request before anybody reads of it
+        self.do(announcement)  # the process gets the request before anyone is notified
 
     def shorten(self, shutdown: e.Shutdown) -> None:
-        """Cuts the ladder to what an ending sidecar has."""
+        """Cuts the ladder to the time that an ending sidecar has."""
         times = self.policy.timeouts
         if shutdown.owner_lost:
             self._ladder = self._ladder.at_once(self.now).capped(self.now, times, times.owner_lost)
         else:
-            limit = max(0.0, times.total_shutdown - times.force_kill)  # so that the whole stays within its total
+            limit = max(0.0, times.total_shutdown - times.force_kill)  # so that the whole stop stays within its total
             self._ladder = self._ladder.capped(self.now, times, limit)
         self.climb()
 
     def skip_request(self) -> None:
-        """The backend did not take the shutdown request: the next rung is due now, unless its stdin has ended too."""
+        """Skips the wait for the shutdown request, which the backend did not accept; not if its stdin was closed too."""
         if self.policy.has_stdin:
             return
         self._ladder = self._ladder.without_waiting(self.now)
@@ -215,7 +215,7 @@ class Machine:
             self.do(a.Arm(Timer.LADDER, self._ladder.next_at))
 
     def repeat_rung(self) -> None:
-        """Takes the last rung again, for a process that came late to the ladder."""
+        """Takes the last rung again, for a process that was launched after it."""
         killed = all(rung is Rung.GIVE_UP for _, rung in self._ladder.steps)
         self._take(Rung.KILL if killed else Rung.INTERRUPT)
 
@@ -224,7 +224,7 @@ class Machine:
         self.do(a.TakeRung(self.run, rung, seconds))
 
     def stop_failed(self) -> None:
-        """Part of the tree would not die."""
+        """Enters FAILED: part of the tree survived the kill."""
         self.wants_up = self.due = False
         self.do(a.Disarm(Timer.LADDER))
         self.move(State.FAILED, self.stop_reason)
@@ -233,7 +233,7 @@ class Machine:
             self.do(a.Finish(clean=False))
 
     def fail(self, reason: Reason, error: SidecarError | None = None) -> None:
-        """Charges a failure to the budget: BACKOFF, or FAILED when it is spent."""
+        """Charges a failure to the budget: enters BACKOFF, or FAILED if the budget is spent."""
         verdict = self.budget.failed(self.healthy_time.total(self.now), self._random())
         final = verdict.delay is None
         self._failure = a.ReportFailure(self.run, reason, verdict.attempt, verdict.delay, final=final, error=error)
@@ -249,7 +249,7 @@ class Machine:
             self.backoff_over()
 
     def end(self, *, clean: bool) -> None:
-        """The run ended by itself: a failure, unless it ended cleanly and may."""
+        """Handles a run that exited by itself: a failure, unless it exited cleanly and may do so."""
         reason = Reason.EXITED if clean else Reason.CRASHED
         if clean and not self.policy.restart.on_clean_exit:
             self.wants_up = False
@@ -258,14 +258,14 @@ class Machine:
             self.fail(reason)
 
     def fail_for_good(self, error: SidecarError) -> None:
-        """Trying again would fail again: FAILED without touching the budget."""
+        """Enters FAILED without touching the budget, because trying again would fail again."""
         attempt = self.budget.spent(self.healthy_time.total(self.now))
         self._failure = a.ReportFailure(self.run, Reason.CRASHED, attempt, None, final=True, error=error)
         self.wants_up = False
         self.move(State.FAILED, Reason.CRASHED)
 
     def backoff_over(self) -> None:
-        """An automatic start is decided."""
+        """Decides an automatic start."""
         self.restarts += 1
         self.due = True
 

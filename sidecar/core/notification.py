@@ -1,4 +1,4 @@
-"""What a backend says of itself in one datagram, as to systemd: sd_notify(3). Pure."""
+"""What a backend reports about itself in one datagram, as to systemd: sd_notify(3). Pure."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Literal
 
 from msgspec import Struct
 
-MAX_BYTES = 4096  # of a datagram, as in systemd (NOTIFY_BUFFER_MAX)
-MAX_STATUS = 200  # characters of it that are shown
+MAX_BYTES = 4096  # per datagram, as in systemd (NOTIFY_BUFFER_MAX)
+MAX_STATUS = 200  # characters of STATUS that are shown
 _MICROSECONDS = 1_000_000
 _DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Notification(Struct, frozen=True):
-    """One datagram. Assignments that mean nothing here (MAINPID, RELOADING, FDSTORE, BARRIER, ERRNO …) leave no trace."""
+    """One datagram. Assignments without a meaning here (MAINPID, RELOADING, FDSTORE, BARRIER, ERRNO …) are ignored."""
 
     ready: bool = False  # READY=1
     stopping: bool = False  # STOPPING=1
     watchdog: Literal["", "alive", "trigger"] = ""  # alive WATCHDOG=1, trigger WATCHDOG=trigger
-    status: str | None = None  # STATUS=, on one line; None: it says none
+    status: str | None = None  # STATUS=, on one line; None: not given
     extend: float | None = None  # EXTEND_TIMEOUT_USEC in seconds
-    problems: tuple[str, ...] = ()  # what of it could not be read, each a sentence
+    problems: tuple[str, ...] = ()  # what could not be read, each a sentence
 
 
 def parse_notification(data: bytes) -> Notification:
-    """Reads lines of ``NAME=value``. What cannot be read spoils nothing else of the datagram."""
+    """Parses lines of ``NAME=value``. A line that cannot be read does not affect the others."""
     fields: dict[bytes, bytes] = {}
     problems: list[str] = []
     for line in data.rstrip(b"\0").split(b"\n"):

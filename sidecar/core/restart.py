@@ -7,11 +7,11 @@ from msgspec import Struct
 from ..settings.model import Restart
 
 _MAX_DELAY = 86_400.0  # seconds, as in every setting
-_MAX_POWER = 100  # of a growth of at most 100: a float has room for it
+_MAX_POWER = 100  # a float holds 100, the largest backoff, to this power
 
 
 class HealthyTime:
-    """How long the backend has run in good health, over all runs; the only time that forgives a failure."""
+    """How long the backend has been healthy, over all runs; only this time forgives a failure."""
 
     def __init__(self) -> None:
         self._total = 0.0
@@ -23,27 +23,27 @@ class HealthyTime:
             self._since = now
 
     def pause(self, now: float) -> None:
-        """It no longer is."""
+        """Health is no longer good."""
         self._total = self.total(now)
         self._since = None
 
     def total(self, now: float) -> float:
-        """Seconds in good health until ``now``."""
+        """Returns the seconds in good health until ``now``."""
         return self._total + (max(0.0, now - self._since) if self._since is not None else 0.0)
 
 
 class Verdict(Struct, frozen=True):
-    """``attempt``: which restart follows, of those in the budget; ``delay`` is the wait before the next start, None when no restart is left."""
+    """``attempt``: which restart of the budget follows; ``delay``: seconds until the next start, None if no restart is left."""
 
     attempt: int
     delay: float | None
 
 
 class RestartBudget:
-    """Counts failures; each is forgiven after ``window`` seconds of *healthy running*: no start that fails goes on for ever."""
+    """Counts failures; each is forgiven after ``window`` seconds of *healthy running*, so failing starts do not go on for ever."""
 
     def __init__(self, settings: Restart, delay: float, *, spent: int = 0) -> None:
-        """``delay``: seconds between restarts; ``spent`` failures are taken over from an earlier sidecar on the same data folder."""
+        """``delay``: seconds between restarts; ``spent`` failures come from an earlier sidecar on the same data folder."""
         self._settings = settings
         self._delay = delay
         self._failures = [0.0] * spent
@@ -60,12 +60,12 @@ class RestartBudget:
         return Verdict(attempt, min(delay * (1 + self._settings.jitter * chance), _MAX_DELAY))
 
     def spent(self, healthy_time: float) -> int:
-        """How many failures stand against the budget."""
+        """Returns how many failures count against the budget."""
         self._forgive(healthy_time)
         return len(self._failures)
 
     def clear(self) -> None:
-        """A manual start or restart forgives everything."""
+        """Forgives everything, after a manual start or restart."""
         self._failures.clear()
 
     def _forgive(self, healthy_time: float) -> None:

@@ -1,4 +1,4 @@
-"""What a sandbox protects from, and how much of it a system enforces. Pure."""
+"""What a sandbox protects against, and how much of that a system enforces. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Protection(NamedTuple):
     """One thing that the backend's tree cannot do."""
 
     name: str  # stable, for programs
-    text: str  # what is kept from it, for people
-    abi: int  # the first version of Landlock that has it; 0: prctl(2) has it
-    strict_only: bool = False  # level standard does not ask for it
+    text: str  # what it cannot do, for people
+    abi: int  # the first version of Landlock that enforces it; 0: prctl(2) does
+    strict_only: bool = False  # not part of level standard
 
 
 PROTECTIONS = (
@@ -43,16 +43,16 @@ class Missing(NamedTuple):
 
 
 class Enforcement(NamedTuple):
-    """What a level means here."""
+    """What a level means on this system."""
 
     level: Level  # as configured
-    mechanism: str = ""  # what enforces it, as in "Landlock ABI 7"; empty where nothing does
+    mechanism: str = ""  # what enforces it, such as "Landlock ABI 7"; empty if nothing does
     enforced: tuple[str, ...] = ()  # names of protections
     missing: tuple[Missing, ...] = ()  # the rest of what the level asks for
 
 
 def describe_missing(found: Enforcement) -> str:
-    """What is not enforced, and why, as one text."""
+    """Returns what is not enforced, and why, as one text."""
     texts = {each.name: each.text for each in PROTECTIONS}
     reasons: dict[str, list[str]] = {}
     for each in found.missing:
@@ -63,7 +63,7 @@ def describe_missing(found: Enforcement) -> str:
 def enforcement(
     level: Level, abi: int, *, port_known: bool, privileges: bool = True, filters: bool = True
 ) -> Enforcement:
-    """What Landlock of that version (0: none) and prctl enforce; ``privileges`` can be dropped, system calls filtered."""
+    """Returns what Landlock of version ``abi`` (0: none) and prctl enforce; ``privileges`` can be dropped, ``filters``: system calls filtered."""
 
     def why_missing(each: Protection) -> str:
         if abi < each.abi:
@@ -80,7 +80,7 @@ def enforcement(
 
 
 def partly(level: Level, system: str, *, mechanism: str = "", provided: frozenset[str] = frozenset()) -> Enforcement:
-    """A system that has only these protections, whatever its version."""
+    """Returns the enforcement of a system that has only the ``provided`` protections, whatever its version."""
     return _enforcement(level, mechanism, lambda each: "" if each.name in provided else f"not available on {system}")
 
 

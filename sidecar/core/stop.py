@@ -1,4 +1,4 @@
-"""The stop ladder: which rung is due when. Each rung ends the moment the process is gone."""
+"""The stop ladder: which rung is due when. It ends as soon as the process is gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..settings.model import Timeouts
 
 
 class Rung(StrEnum):
-    """Ways to end a run, the kindest first. GIVE_UP: the kernel would not kill it."""
+    """Ways to end a run, the gentlest first. GIVE_UP: the kernel did not kill it."""
 
     CLOSE_STDIN = "close_stdin"
     REQUEST = "request"
@@ -21,7 +21,7 @@ class Rung(StrEnum):
 
 
 class StopLadder(Struct, frozen=True):
-    """The rungs still to come, each with its time."""
+    """The remaining rungs, each with its time."""
 
     steps: tuple[tuple[float, Rung], ...]
 
@@ -31,11 +31,11 @@ class StopLadder(Struct, frozen=True):
         return self.steps[0][0] if self.steps else None
 
     def kill_in(self, now: float) -> float:
-        """Seconds until the kill; 0 where it is due."""
+        """Returns the seconds until the kill; 0 if it is due."""
         return max(0.0, next((at for at, rung in self.steps if rung is Rung.KILL), now) - now)
 
     def take(self, now: float) -> tuple[StopLadder, tuple[Rung, ...]]:
-        """The rungs that are due, and the ladder above them. The kill alone, where it is due: the kinder ones would only hold it up."""
+        """Returns the ladder above the rungs that are due, and these rungs. If the kill is due, it alone: gentler rungs would only delay it."""
         due = tuple(rung for at, rung in self.steps if at <= now)
         if Rung.KILL in due:
             place = due.index(Rung.KILL)
@@ -43,41 +43,41 @@ class StopLadder(Struct, frozen=True):
         return StopLadder(self.steps[len(due) :]), due
 
     def without_waiting(self, now: float) -> StopLadder:
-        """The shutdown request is useless: if the interrupt is the next rung, it and what follows move up to now."""
+        """Does not wait for a useless shutdown request: if the interrupt is the next rung, it is due now, and later rungs move with it."""
         if not self.steps or self.steps[0][1] is not Rung.INTERRUPT:
             return self
         early = max(0.0, self.steps[0][0] - now)
         return StopLadder(tuple((at - early, rung) for at, rung in self.steps))
 
     def capped(self, now: float, times: Timeouts, limit: float) -> StopLadder:
-        """The same rungs, with the kill at most ``limit`` seconds from now and any kinder rung by then."""
+        """Returns the same rungs, with the kill at most ``limit`` seconds from now and every gentler rung by then."""
         latest: dict[Rung, float] = {rung: min(at, now + limit) for at, rung in self.steps if rung is not Rung.GIVE_UP}
         latest[Rung.GIVE_UP] = latest.get(Rung.KILL, math.inf) + times.force_kill
         return StopLadder(tuple((min(at, latest[rung]), rung) for at, rung in self.steps))
 
     def extended(self, now: float, seconds: float) -> StopLadder:
-        """The kill, where it is still to come, no earlier than ``seconds`` from now; what follows it is put off as long."""
+        """Puts off the kill, if it is still to come, until ``seconds`` from now at least, and what follows it by as much."""
         more = now + seconds - next((at for at, rung in self.steps if rung is Rung.KILL), math.inf)
         if more <= 0:
             return self
-        return StopLadder(tuple((at if rung in _KIND else at + more, rung) for at, rung in self.steps))
+        return StopLadder(tuple((at if rung in _GENTLE else at + more, rung) for at, rung in self.steps))
 
     def at_once(self, now: float) -> StopLadder:
-        """Every rung below the kill is due now: no client is left to wait for."""
-        return StopLadder(tuple((min(at, now) if rung in _KIND else at, rung) for at, rung in self.steps))
+        """Makes every rung below the kill due now: no client is left to wait for."""
+        return StopLadder(tuple((min(at, now) if rung in _GENTLE else at, rung) for at, rung in self.steps))
 
 
-_KIND = (Rung.CLOSE_STDIN, Rung.REQUEST, Rung.INTERRUPT)
+_GENTLE = (Rung.CLOSE_STDIN, Rung.REQUEST, Rung.INTERRUPT)
 
 
 def stop_ladder(now: float, times: Timeouts, *, can_request: bool, has_stdin: bool = False) -> StopLadder:
-    """The whole ladder; ``can_request``: ready, with a shutdown endpoint; ``has_stdin``: its stdin is open, and ends first."""
+    """Returns the whole ladder. ``can_request``: ready, with a shutdown endpoint; ``has_stdin``: its stdin is open, and is closed first."""
     interrupt_at = now + (times.shutdown_request if can_request or has_stdin else 0.0)
     kill_at = interrupt_at + times.graceful_shutdown
-    kinder = [rung for rung, possible in ((Rung.CLOSE_STDIN, has_stdin), (Rung.REQUEST, can_request)) if possible]
+    gentler = [rung for rung, possible in ((Rung.CLOSE_STDIN, has_stdin), (Rung.REQUEST, can_request)) if possible]
     return StopLadder(
         (
-            *((now, rung) for rung in kinder),
+            *((now, rung) for rung in gentler),
             (interrupt_at, Rung.INTERRUPT),
             (kill_at, Rung.KILL),
             (kill_at + times.force_kill, Rung.GIVE_UP),

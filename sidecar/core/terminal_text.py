@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-# Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
+# Patterns are compiled at first use, and re caches them: a successful start never needs them.
 _HOME = rb"\x1b\[[01]?G"
-# ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; what is
-# left of the C0 and C1 controls has no meaning in a line either; bidirectional controls would reach beyond it. Tab is text.
+# ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; the other
+# C0 and C1 controls mean nothing in a line either; bidirectional controls would reach beyond it. Tab is text.
 _CONTROL = (
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
@@ -15,12 +15,12 @@ _CONTROL = (
 
 
 def home_as_return(output: bytes) -> bytes:
-    """With a carriage return for each sequence that does the same: it moves the cursor to the first column (CHA, ECMA-48 8.3.9)."""
+    """Replaces each sequence that moves the cursor to the first column (CHA, ECMA-48 8.3.9) with a carriage return."""
     return re.sub(_HOME, b"\r", output) if b"\x1b[" in output else output
 
 
 def without_controls(text: str) -> str:
-    """The text without control sequences and characters but for line ends and tabs; a backspace takes a character back."""
+    """Removes control sequences and control characters except line ends and tabs; a backspace deletes a character."""
     if text.isprintable():  # the common case, without a regular expression
         return text
     if "\b" in text:
@@ -35,8 +35,8 @@ def without_controls(text: str) -> str:
 
 
 def without_half(output: bytes) -> bytes:
-    """What was cut off at its beginning, from the next line on; of a line that is longer, from its next word on (a word of 4 KiB is no secret).
+    """Drops the partial first line of output that was cut off; if it is the only line, its first word (a word of 4 KiB is not a secret).
 
-    Half a secret would not be known as one, nor a whole one whose name was cut off.
+    Half a secret would not be recognised, nor a whole one whose name was cut off.
     """
     return output.partition(b"\n")[2] or re.sub(rb"\A[^\s,;&]{0,4096}+[\s,;&]", b"", output)

@@ -1,4 +1,4 @@
-"""The error that a caller gets when what it waits for does not come."""
+"""The errors for callers whose wait fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOSE_IT = 'Close that program, or set backend.port to another number or "auto"
 _LINGERING = 'No program uses the port. The system closes them within a minute or two; then start the backend again. A server that sets SO_REUSEADDR does not need to wait; backend.port = "auto" takes another port.'
 _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or "auto".'
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or "auto".'
-# Names of processes, cut off as Linux cuts them, and of the commands that start them.
+# Process names, truncated as on Linux, and the commands that start them.
 _FORWARDERS = (
     "docker-pr", "com.docker", "vpnkit", "rootless", "slirp4", "pasta", "gvproxy", "conmon", "wslrelay", "ssh",
 )  # fmt: skip
@@ -30,17 +30,17 @@ _ENDED_FOR: dict[Reason | None, str] = {
     Reason.STARTUP_TIMEOUT: "not ready in time",
     Reason.HUNG: "it hung: it stopped answering",
 }
-_LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
+_LAST_OUTPUT = 8 * 1024  # characters of the backend's last output sent with an error; the crash report has all of it
 
 
 def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.SidecarError:
-    """The error for an outcome, from what is known of the run."""
+    """Returns the error for an outcome, from what is known about the run."""
     if outcome is Outcome.CANCELLED:
         hint = "Start the backend again if you still need it."
         return errors.CancelledRequestError("The start was cancelled by a stop", hint=hint)
     if outcome is Outcome.SHUTTING_DOWN:
         return errors.ShuttingDownError("The sidecar is shutting down")
-    assert run is not None, "only a run fails in the ways below"
+    assert run is not None, "the outcomes below need a run"
     if outcome is Outcome.STOP_FAILED:
         return _stop_failed(run)
     if outcome is Outcome.STARTUP_TIMEOUT:
@@ -60,7 +60,7 @@ def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
 
 
 def still_waiting(limit: float, output: str) -> errors.SidecarError:
-    """A caller's own patience ended; the start goes on."""
+    """The caller's own timeout passed; the start continues."""
     return errors.StartupTimeoutError(
         f"The backend was not ready within {limit:g} s; it is still starting",
         hint="Call backend:waitForReady again, with a longer timeout or none.",
@@ -79,12 +79,12 @@ def why_failed(run: Run, settings: Settings) -> errors.SidecarError:
 
 
 def how_it_ended(run: Run) -> str:
-    """In a few words; of a run that the sidecar ended itself, the exit status would only describe that."""
+    """Describes the end in a few words. If the sidecar stopped the run, gives the reason: the exit status would only describe the stop."""
     return _ENDED_FOR.get(run.ended_for) or (run.status or UNKNOWN).text
 
 
 def explain_by_facts(run: Run, settings: Settings) -> Cause | None:
-    """Why a run failed; None: only its output may say it."""
+    """Explains why a run failed; returns None if only its output can."""
     if run.ended_for is Reason.STARTUP_TIMEOUT:
         return explain_unready(run, settings)
     if run.ended_for is Reason.HUNG:
@@ -92,14 +92,14 @@ def explain_by_facts(run: Run, settings: Settings) -> Cause | None:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         error = port_foreign(run) if run.listener == "foreign" else port_taken(run)
         return Cause(error.message, error.hint, error.code.lower())
-    from .early_end import explain_early_end  # no start that succeeds waits for it
+    from .early_end import explain_early_end  # a successful start never needs it
 
     return explain_early_end(run, settings)
 
 
 def explain_by_output(run: Run) -> Cause:
-    """Why a run ended, from what it printed; the remedy is empty where nothing in that is known."""
-    from ..core.last_line import quote_last  # no start that succeeds waits for these two
+    """Explains why a run ended from what it printed; the remedy is empty if none of that is recognised."""
+    from ..core.last_line import quote_last  # a successful start never needs these two
     from ..observe.causes import guess
 
     status = run.status or UNKNOWN
@@ -108,14 +108,14 @@ def explain_by_output(run: Run) -> Cause:
 
 
 def port_foreign(run: Run) -> errors.SidecarError:
-    """The run lives, and another program answers in its place."""
+    """The run is alive, but another program listens on its port."""
     text = f"The backend runs, but port {run.port} belongs to {run.owner_text}"
     data = {"port": run.port, "owner": run.owner_data}
     return errors.PortForeignError(text, hint=_CLOSE_IT + _forwarding(run), data=data)
 
 
 def _forwarding(run: Run) -> str:
-    """A forwarder listens in the backend's place; its owner is often another user's, and so not known."""
+    """Returns a hint if a forwarder may listen in the backend's place. It often belongs to another user, so its pid is unknown."""
     command = re.split(r"[\\\\/]", run.spec.command[0])[-1].removesuffix(".exe") if run.spec is not None else ""
     if not (run.owner_name.startswith(_FORWARDERS) or command in _FORWARDING_COMMANDS or run.owner_pid is None):
         return ""
@@ -124,7 +124,7 @@ def _forwarding(run: Run) -> str:
 
 
 def port_taken(run: Run) -> errors.SidecarError:
-    """The run could not have its port."""
+    """The run could not get its port."""
     if run.conflict is Conflict.PASSED:
         return _socket_unused(run)
     data = {"port": run.port, "owner": run.owner_data}
@@ -142,7 +142,7 @@ def port_taken(run: Run) -> errors.SidecarError:
 
 
 def launch_defect(error: Exception) -> errors.SidecarError:
-    """A launch failed for a reason that no other error names."""
+    """A launch failed for a reason that no other error covers."""
     if isinstance(error, OSError) and errors.is_exhausted(error):
         return errors.InternalError(f"The backend could not be started: {error.strerror}", hint=errors.LIMIT_REMEDY)
     return errors.InternalError(f"The backend could not be started: {error}")

@@ -1,4 +1,4 @@
-"""The callers that wait for the backend to be up, or to be down."""
+"""Callers that wait until the backend is up, or down."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ T = TypeVar("T")
 
 
 class Callers(Generic[T]):
-    """A group that shares one outcome; a caller that gives up leaves the others waiting."""
+    """A group with one outcome; when one caller gives up, the others still wait."""
 
     def __init__(self) -> None:
-        self._waiting: dict[asyncio.Future[T], None] = {}  # in the order of their coming
+        self._waiting: dict[asyncio.Future[T], None] = {}  # in order of arrival
 
     def join(self) -> asyncio.Future[T]:
-        """A future of the caller's own: cancelling it touches no other caller."""
+        """Returns a future for one caller; cancelling it does not affect the others."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting[future] = None
-        future.add_done_callback(lambda done: self._waiting.pop(done, None))  # who gives up is not kept
+        future.add_done_callback(lambda done: self._waiting.pop(done, None))  # forget a caller that gave up
         return future
 
     def succeed(self, result: T) -> None:
-        """Everybody gets the result."""
+        """Gives every caller the result."""
         for future in self._take():
             future.set_result(result)
 
     def fail(self, error: Callable[[], SidecarError]) -> None:
-        """Everybody gets an error (an own one: each traceback belongs to one caller)."""
+        """Gives every caller an error of its own, because each traceback belongs to one caller."""
         for future in self._take():
             future.set_exception(error())
 

@@ -1,4 +1,4 @@
-"""Why a backend ended by itself, where its output does not say so: from how it was started and what it left behind."""
+"""Why a backend exited by itself, if its output does not say: from how it was started and what it left behind."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ..settings.servers import unfilled
 from .run import Run
 from .unready import other_port_taken, what_was_denied
 
-STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
-_LAST_WORDS = 4096  # characters: an error in them may be why it shut down
+STDIN_SECONDS = 2.0  # within this time a backend that reads stdin has seen its end
+_LAST_WORDS = 4096  # characters at the end of the output; an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
-_SIGABRT = 6  # how .NET ends by an exception
+_SIGABRT = 6  # how .NET exits after an unhandled exception
 _ASKED = r"(?m)EOFError: EOF when reading a line|, in _raw_input$"  # Python's input(), getpass()
 _ABORTED = (
-    r"([^\n]*?)[\s:?]*\b(?:Aborted!|click\.exceptions\.Abort)\s*\Z"  # what Click says where its question has no answer
+    r"([^\n]*?)[\s:?]*\b(?:Aborted!|click\.exceptions\.Abort)\s*\Z"  # what Click prints if its prompt gets no answer
 )
 _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
-# What a shell says of a program that a signal ended: dash, or bash and zsh with its place and the pid
+# What a shell prints about a program that a signal ended: dash; bash and zsh add the place and the pid
 _SHELL_SAYS = r"(?m)^(?:\S+: (?:line )?\d+: +\d+ )?(?P<word>Killed|Terminated|Segmentation fault|Aborted|Bus error|Illegal instruction)\b(?: \(core dumped\))?(?: {2,}.*)?$"
 _BY_SIGNAL = r"(?im)^.*\b(?:killed|terminated) by (?:SIG(?!TERM|INT)[A-Z]+|signal \d+).*$"  # foreman, xargs
 _SHELL_KINDS = {
@@ -65,7 +65,7 @@ _IF_MEANT = "If it is meant to exit by itself, set restart.on_clean_exit = false
 _FOUND = {
     "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in backend.env, or its settings.", "stdin_ended"),
     "memory": Cause("Its processes used {used} of memory ({measure}), more than limits.memory ({allowed}) allows, and were killed.", "{remedy}", "memory_limit"),
-    # Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does
+    # For the .NET host: SIGTERM, SIGINT and SIGQUIT stop it just as its own code does
     "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, although the sidecar had not stopped it.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set restart.on_clean_exit = false.", "clean_exit"),
     "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
     "in_shell": Cause("The program that its shell had started was ended by a signal ({word}); the shell went on, and exited with code 0.", "Find out what ended it: its last output, the system's log. So that its end is the backend's, make it the last command, with exec before it.", "killed"),
@@ -82,7 +82,7 @@ _FOUND = {
 
 
 def explain_early_end(run: Run, settings: Settings) -> Cause | None:
-    """Cause and remedy, where the facts of the run give them; None where its output has to. The surest are looked for first."""
+    """Returns cause and remedy if the facts of the run give them, else None: its output has to. The most certain come first."""
     if run.over_memory is not None:
         return _memory(run.over_memory, settings.limits.memory)
     if run.status is None or run.spec is None or run.oom_killed:
@@ -107,7 +107,7 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
         return ended
     soon = run.lasted is not None and run.lasted < _SOON
     said = _said(run)
-    if soon and said is not None and said.fatal is not None:  # a worker's; its manager gives up without an error
+    if soon and said is not None and said.fatal is not None:  # from a worker; its manager gives up without an error
         return said
     worker = run.server if run.process is None or run.server != run.process.identity.pid else None
     at_once = run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
@@ -117,7 +117,7 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
 
 
 def _in_shell(run: Run) -> Cause | None:
-    """The last words of a shell that goes on when a signal has ended its program."""
+    """Reads the last output of a shell that continues after a signal has ended its program."""
     ends = re.findall(_SHELL_SAYS, run.output[-_LAST_WORDS:])
     if not ends:
         return None
@@ -134,7 +134,7 @@ def _other_port(run: Run, settings: Settings) -> Cause | None:
 
 
 def _question(run: Run) -> str | None:
-    """What it asked on its stdin at the end, to be added to a sentence; None where it asked nothing."""
+    """Returns what it asked on stdin at the end, to append to a sentence; None if it asked nothing."""
     if re.search(_ASKED, run.output):
         return ""
     if run.ready_at is None and (aborted := re.search(_ABORTED, run.output[-_LAST_WORDS:])):
@@ -165,7 +165,7 @@ def _daemon(run: Run) -> Cause:
 
 
 def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
-    """``worker``: the pid of the process that listened, where its first one did not, and that has ended."""
+    """``worker``: the pid of the process that listened and has ended; None if that was the first process."""
     if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
         return _said(run) or _FOUND["error"].filled(said=said.rstrip("."))
     if worker is not None:
@@ -184,7 +184,7 @@ def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
 
 
 def _worker(run: Run, settings: Settings, worker: int) -> Cause:
-    """Its first process ended with the one that served, and hides how that ended."""
+    """The first process exited after its worker, which served, and hides how the worker ended."""
     if run.oom:
         from ..observe.cause_table import OOM
 
@@ -197,14 +197,14 @@ def _worker(run: Run, settings: Settings, worker: int) -> Cause:
 
 
 def _said(run: Run) -> Cause | None:
-    """What its output says is wrong, whatever its exit status."""
+    """Returns what the output says is wrong, whatever the exit status."""
     from ..observe.causes import guess
 
     return guess(run.output, ExitStatus(1), port=run.port)
 
 
 def _cut_off(run: Run) -> Cause | None:
-    """The kernel starts such a program, and it dies where the file ends."""
+    """Checks for a truncated program: the kernel starts it, and it crashes where the file ends."""
     assert run.status is not None
     assert run.spec is not None
     if run.status.kind != "native_crash" or run.ready_at is not None:
@@ -224,7 +224,7 @@ def _usage(run: Run) -> Cause | None:
 
 
 def _not_on_path(run: Run) -> Cause | None:
-    """A program that a launcher or a script starts."""
+    """Checks for a program that a launcher or a script starts, and that is installed but not on PATH."""
     from ..process.executability.installed import REMEDY, installed_at
 
     assert run.spec is not None
@@ -236,13 +236,13 @@ def _not_on_path(run: Run) -> Cause | None:
 
 
 def _is_command_line(before: str, word: str) -> bool:
-    """Whether a word has several: sh -c "cd server && node main.js", concurrently "node main.js"."""
+    """Whether one word is a command line: sh -c "cd server && node main.js", concurrently "node main.js"."""
     program, *more = word.split()
     return bool(more) and (re.fullmatch("-[A-Za-z]*[ce]", before) is not None or shutil.which(program) is not None)
 
 
 def _unfilled(run: Run, settings: Settings) -> Cause | None:
-    """Its output quotes what it got, or says nothing that is known better."""
+    """Checks for a mistyped placeholder: the output quotes it, or has no more specific cause."""
     for word, why, meant in unfilled(settings.backend.command, settings.backend.env):
         said = _said(run)
         if word in run.output or said is None or said.kind == "exception":
@@ -251,7 +251,7 @@ def _unfilled(run: Run, settings: Settings) -> Cause | None:
 
 
 def _script(run: Run) -> Cause | None:
-    """An interpreter with its path runs in its own folder unless backend.cwd is set."""
+    """Checks for a missing script: an interpreter given by its path runs in its own folder unless backend.cwd is set."""
     from ..process.executability import in_asar
 
     assert run.spec is not None

@@ -1,4 +1,4 @@
-"""What a run is handed besides its command and environment: the listening socket, and where to send notifications."""
+"""What a run gets besides its command and environment: the listening socket, and where to send notifications."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Handover:
                 report("backend.notify has no effect here: only Linux can prove the sender of a notification")
 
     def add_to(self, spec: LaunchSpec) -> None:
-        """Adds it to what the next run gets."""
+        """Adds the socket and the channel to the next run's spec."""
         if self.socket is not None:
             variables, spec.pid_variables = socket_variables(self.socket.descriptor)
             spec.env |= variables
@@ -50,14 +50,14 @@ class Handover:
                 spec.pid_variables += ("WATCHDOG_PID",)
 
     def follow(self, stream: Stream) -> None:
-        """Undoes what a run changed at the passed socket, and lets no client wait for a run that will not start."""
+        """Subscribes: undoes what a run changed on the passed socket, and closes it if no run will start, so that no client waits."""
         if self.socket is not None:
             stream.may_hold = False
             stream.subscribe(RunEnded, self._renew)
             stream.subscribe(StateChanged, self._close_socket)
 
     def close(self) -> None:
-        """Ends the notifications."""
+        """Closes the notification channel."""
         if self.channel is not None:
             self.channel.close()
 

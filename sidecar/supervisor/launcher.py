@@ -1,4 +1,4 @@
-"""From a decision to a process: turn, port, command, environment, spawn; and what the run prints and listens on."""
+"""Turns a decision into a process: turn, port, command, environment, spawn. Also reads what the run prints and listens on."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ PERMANENT_FAILURES = (
     errors.BackendNotAFileError,
     errors.BackendNotExecutableError,
     errors.SandboxUnavailableError,
-)  # that another attempt would meet again
+)  # another attempt would fail in the same way
 
 
 class Launcher(Struct, eq=False):
-    """Makes runs of our own backend. ``output_tail``: the newest run's last output; ``early``: the first run, until it is adopted."""
+    """Launches the runs of a managed backend. ``output_tail``: the newest run's last output; ``early``: the first run, until it is adopted."""
 
     settings: Settings
     paths: Paths
@@ -66,11 +66,11 @@ class Launcher(Struct, eq=False):
 
     @property
     def passed(self) -> PassedSocket | None:
-        """The socket that every run is handed; None: it listens by itself."""
+        """The socket that is passed to every run; None: the run opens its own."""
         return self.handover.socket if self.handover is not None else None
 
     def prepare(self, number: int, *, retry: bool) -> Run:
-        """A run with its port, or with the error why not; one that waits for its turn gets it then. ``retry``: on another port."""
+        """Returns a run with its port or an error; a run that waits for its turn gets its port afterwards. ``retry``: on another port."""
         self.ports.begin(retry=retry)
         if (early := self.early) is not None:
             self.ports.use(early.port)
@@ -84,11 +84,11 @@ class Launcher(Struct, eq=False):
 
     @property
     def turn_limit(self) -> float:
-        """Seconds that a launch may have to wait for another sidecar on the data folder, which is ending; 0: it need not wait."""
+        """Seconds that a launch may have to wait until another sidecar on the data folder has exited; 0: no wait."""
         return self.succession.limit
 
     async def wait_for_turn(self, number: int, post: Post, wanted: Callable[[], bool]) -> int | None:
-        """Waits as Succession.wait; gives the port. CancelledRequestError: the run is not wanted. InternalError: there is no port."""
+        """Waits like Succession.wait and returns the port. CancelledRequestError: the run is no longer wanted. InternalError: no port is left."""
         post(e.Waiting(number, self.turn_limit))
         await self.succession.wait(
             lambda elapsed, message: post(e.Progress(number, "waiting", elapsed, message)), wanted
@@ -99,11 +99,11 @@ class Launcher(Struct, eq=False):
         return self.ports.choose()
 
     async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> PortConflict | None:
-        """See PortChoice.wait; an early run has its port."""
+        """See PortChoice.wait; an early run already has its port."""
         return await self.ports.wait(run, post, wanted) if self.early is None else None
 
     def plan(self, run: Run) -> LaunchSpec | None:
-        """What is to be executed for the run. SidecarError: the command cannot be executed."""
+        """Returns what to execute for the run. SidecarError: the command cannot be executed."""
         spec, command = plan_launch(self.settings, self.paths, os.environ, run.port or 0)
         early, self.early = self.early, None
         for note in command.notes if early is None else early.notes:
@@ -112,21 +112,21 @@ class Launcher(Struct, eq=False):
         if self.handover is not None:
             self.handover.add_to(spec)
         if self.settings.sandbox.level != "off":
-            from ..process.sandbox import confine, sandbox_request  # only where it is wanted
+            from ..process.sandbox import confine, sandbox_request  # only if one is configured
 
             request = sandbox_request(self.settings, self.paths, run.port, command.argv[0], command.cwd)
             spec.confinement = confine(request, required=self.settings.sandbox.required, report=self.report)
         return spec
 
     async def launch(self, spec: LaunchSpec | None, listener: base.RunListener) -> base.RunningProcess:
-        """Makes the run a process. SidecarError: why not."""
-        assert spec is not None, "plan gave one"
+        """Starts the run's process. SidecarError: it could not be started."""
+        assert spec is not None, "plan returned one"
         for note in make_folders(self.paths):
             self.report(note)
         return await self.layer.launch(spec, listener)
 
     def reported_port(self, run: Run, stream: str, data: bytes) -> int | None:
-        """The port, once the run has printed it, where it chooses the port itself; each stream has its own lines."""
+        """Returns the port once a run that chooses its port has printed it; each stream has its own lines."""
         backend = self.settings.backend
         if backend.port != "reported" or run.port is not None:
             return None
@@ -135,11 +135,11 @@ class Launcher(Struct, eq=False):
 
     @property
     def unfinished_port(self) -> int | None:
-        """The port in a printed line that has no end so far, of which digits may be missing."""
+        """The port in a printed line that is still incomplete; digits may be missing."""
         return next((port for one in self._addresses.values() if (port := one.unfinished) is not None), None)
 
     def printed_port(self, among: Collection[int]) -> int | None:
-        """Which of the ports on which the run listens it printed as its own; None where that is not clear."""
+        """Returns which of the ports ``among``, on which the run listens, it printed as its own; None if unclear."""
         backend = self.settings.backend
         pattern = backend.reported_pattern if backend.port == "reported" else None
         return printed_port(pattern, self.output_tail(), among)
@@ -153,7 +153,7 @@ class Launcher(Struct, eq=False):
         return self.ports.after(run, self.output_tail())
 
     async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None:
-        """Asks the shutdown endpoint; gives why the backend did not accept the request, None where it did."""
+        """Sends the shutdown request; returns why the backend did not accept it, None if it did."""
         from ..process.platform.ports import HOLDERS_ARE_KNOWN
 
         is_known = self.settings.backend.listener == "own" and (self.passed is None or HOLDERS_ARE_KNOWN)
@@ -168,22 +168,22 @@ class Launcher(Struct, eq=False):
         return None
 
     def last_output(self, limit: int = 1 << 16) -> str:
-        """The newest run's last output, secrets masked and without colours; whole lines of at most ``limit`` bytes."""
+        """Returns the newest run's last output, with secrets masked and without colours; whole lines of at most ``limit`` bytes."""
         data = self.output_tail()
         if len(data) > limit:
             data = without_half(data[-limit:])
-        # Without escapes first: a secret that is coloured in part is whole only then.
+        # Escapes go first: only then is a partly coloured secret in one piece.
         return self.mask(without_controls(home_as_return(as_utf8(data)).decode("utf-8", "replace")))
 
     def name_all(self, processes: list[base.ProcessId]) -> tuple[base.Survivor, ...]:
-        """The processes with their names."""
+        """Returns the processes with their names."""
         return tuple(base.Survivor(pid, self.process_name(pid) or "?") for pid, _ in processes)
 
     def find_owner(self, port: int | None) -> Socket | None:
-        """Who listens on a port."""
+        """Returns a socket that listens on the port; None if none is found."""
         try:
             return next(iter(self.find_listener(port)), None) if port is not None else None
-        except OSError:  # no descriptor is left to look with
+        except OSError:  # out of descriptors
             return None
 
     def name_of(self, owner: Socket | None) -> str:

@@ -1,4 +1,4 @@
-"""Which port a run gets, whether it can have it, and why it could not."""
+"""Which port a run gets, whether it is available, and why it was not."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _FIRST_UNPRIVILEGED_PORT = 1024
 
 
 class PortConflict(Struct, frozen=True):
-    """Why a run cannot have its port, and the other program on it where known."""
+    """Why a run cannot get its port, and the other program on it, if known."""
 
     kind: Conflict
     owner: Socket | None = None
 
 
 class PortChoice(Struct, eq=False):
-    """The ports of one backend's runs. ``last``: the newest run's, or that of an earlier sidecar; ``_passed``: the socket that runs get."""
+    """Chooses the ports of one backend's runs. ``last``: the newest run's, or an earlier sidecar's; ``_passed``: the socket that runs get."""
 
     _backend: Backend
     _client: BackendClient
@@ -45,23 +45,23 @@ class PortChoice(Struct, eq=False):
     _find_owner: Callable[[int], Socket | None]
     _port_state: Callable[..., PortState]
     last: int | None
-    _binds_plainly: bool = False  # the backend cannot listen beside connections that linger
+    _binds_plainly: bool = False  # the backend cannot listen while old connections linger
     _tried: set[int] = set()
 
     def begin(self, *, retry: bool) -> None:
-        """A start; ``retry``: the run before could not have its port, so another one is needed."""
+        """Begins a start. ``retry``: the previous run could not get its port, so another one is needed."""
         if not retry:
             self._tried.clear()
         elif self.last is not None:
             self._tried.add(self.last)
 
     def use(self, port: int | None) -> None:
-        """The run listens there; None: it chooses a port itself."""
+        """Sets the port that the run listens on; None: the run chooses it."""
         self._client.port = port
         self.last = port or self.last
 
     def choose(self) -> int | None:
-        """The port of the next run; None: it chooses one itself. InternalError: there is none."""
+        """Returns the port of the next run; None: the run chooses it. InternalError: no port is available."""
         if (unreachable := ports.loopback_error()) is not None:
             why = f"127.0.0.1 cannot be reached on this machine: {unreachable.strerror}"
             raise errors.InternalError(why, hint=errors.LOOPBACK_REMEDY)
@@ -79,7 +79,7 @@ class PortChoice(Struct, eq=False):
         return port
 
     async def wait(self, run: Run, post: Post, wanted: Callable[[], bool]) -> PortConflict | None:
-        """Why the run cannot have its port, once nothing merely lingers there, or it is not wanted, or the wait is over."""
+        """Waits while old connections linger on the port and the run is wanted, up to a limit. Returns why the run cannot get its port."""
         conflict = self._before(run.port)
         if conflict is None or conflict.kind is not Conflict.LINGERING:
             return conflict
@@ -98,7 +98,7 @@ class PortChoice(Struct, eq=False):
         return conflict
 
     def _before(self, port: int | None) -> PortConflict | None:
-        """Why a fixed port is not available, before anything is launched."""
+        """Returns why a port is not available, before anything is launched."""
         if self._passed is not None and port is not None:
             try:
                 self._passed.open(port)
@@ -112,7 +112,7 @@ class PortChoice(Struct, eq=False):
         return self._conflict(port, self._port_state(port, plain=self._binds_plainly))
 
     def after(self, run: Run, output: bytes) -> PortConflict | None:
-        """Now that the tree is gone: whether a run that never was ready died because it could not have its port."""
+        """Returns why a run that was never ready could not get its port, None if it died of anything else. Its tree must be gone."""
         if run.ready_at is not None or run.port is None:
             return None
         printed = bind_failure(output, run.port)
@@ -127,11 +127,11 @@ class PortChoice(Struct, eq=False):
                 return None  # the system, or its sandbox, allows it that port, so the failure is about another one
         if printed is None:
             return self._conflict(run.port, "free" if state == "lingering" else state)
-        if state == "free":  # not for the backend
+        if state == "free":  # for this check, but not for the backend
             self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
             elsewhere = named is not None and named[0] == "in_use" and named[1] != run.port
             if elsewhere and not self._binds_plainly and ports.is_free_everywhere(run.port, self._port_state):
-                return None  # it tried another one
+                return None  # it tried another port
             state = "lingering" if self._binds_plainly else "in_use"
         return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
 

@@ -19,8 +19,8 @@ _MAX_DELAY = 0.05  # seconds
 class RecordKeeper(Struct, eq=False):
     """Subscribes to the runs of a managed backend.
 
-    A write takes up to 2 ms, which a stop and a restart would spend several times. So a change of state is written with the next
-    run, or soon: the marker, which proves what is ours, has been in the record since the first start.
+    A write takes up to 2 ms, and a stop or restart would need several. So a change of state is written with the next run, or
+    soon after: the marker, which proves what is ours, has been in the record since the first start.
     """
 
     _record: Record
@@ -35,7 +35,7 @@ class RecordKeeper(Struct, eq=False):
         stream.subscribe(Shutdown, self._end)
 
     def write(self) -> None:
-        """Writes the record, for another sidecar on the folder too: this one may start its backend later."""
+        """Writes the record. Another sidecar on the folder reads it too, because this one may start its backend later."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
@@ -51,7 +51,7 @@ class RecordKeeper(Struct, eq=False):
         )
 
     def _end(self, shutdown: Shutdown) -> None:
-        """A sidecar that starts in the meantime waits for the end of this one."""
+        """Records how long the shutdown may take: a sidecar that starts meanwhile waits for it."""
         times = self._supervisor.lifecycle.policy.timeouts
         seconds = times.owner_lost + times.force_kill if shutdown.owner_lost else times.total_shutdown
         self._record.update(ending=seconds)

@@ -1,4 +1,4 @@
-"""What is known of one run of the backend."""
+"""What is known about one run of the backend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Run(Struct, frozen=True):
     """A snapshot of one run, from the choice of its port to the end of its tree. Only the supervisor replaces it."""
 
     number: int  # counts from 1
-    port: int | None  # where it listens, or will; None until it reports one
+    port: int | None  # where it listens, or will listen; None until it reports one
     requested_at: float  # when it was requested, on the loop's clock
     ready_at: float | None = None  # when it was ready, on the loop's clock; None before
     spec: LaunchSpec | None = None  # what is executed; None before the launch
@@ -37,27 +37,27 @@ class Run(Struct, frozen=True):
     ended_at: str | None = None  # when that was, ISO 8601 UTC
     lasted: float | None = None  # seconds from its request to the exit of its root; None before
     survivors: tuple[Survivor, ...] = ()  # processes of the tree that could not be killed
-    forced: tuple[Survivor, ...] = ()  # those that did not end by themselves, and were killed
-    conflict: Conflict | None = None  # why it could not have its port
+    forced: tuple[Survivor, ...] = ()  # processes that did not exit in time, and were killed
+    conflict: Conflict | None = None  # why it could not get its port
     listener: Literal["own", "foreign", "unknown"] = "unknown"  # whose socket is on the port
-    server: int | None = None  # the pid of its process that was seen to listen on the port, the lowest of several
+    server: int | None = None  # the pid of its process that was seen listening on the port, the lowest of several
     owner: Socket | None = None  # the other program on the port, where known
     owner_name: str = ""
     exposed: tuple[Socket, ...] = ()  # listening sockets of its tree that other machines can reach
     healthy: bool | None = None  # the result of its health checks; None before the first
-    unhealthy: str = ""  # what is wrong by the last of them
+    unhealthy: str = ""  # what the last check found wrong
     output: str = ""  # its last output, secrets masked; see with_output
     error: SidecarError | None = None  # why the launch or the stop failed
     last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
-    listening: tuple[ListeningSocket, ...] | None = None  # where its tree did when the start timed out; None: unknown
-    unix_socket: str = ""  # on which it then listened instead
-    obstacle: Cause | None = None  # what kept it from serving, as a part of a sentence
-    closed_socket: bool = False  # it closed the socket that it was handed
-    instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
-    hung: str = ""  # how its watchdog found it hung; empty: by its health checks
-    lost: str = ""  # why it could not be reached on its port when it was found to hang
-    oom: bool | None = None  # whether memory ran out, and the kernel killed it or a process beside it; None: not known
-    over_memory: int | None = None  # bytes that its tree used when it was killed for using more than it may
+    listening: tuple[ListeningSocket, ...] | None = None  # where its tree listened at the timeout; None: unknown
+    unix_socket: str = ""  # the Unix socket on which it listened instead at that time; empty: none
+    obstacle: Cause | None = None  # what kept it from serving, as part of a sentence
+    closed_socket: bool = False  # it closed the passed socket
+    instead: tuple[Socket, ...] = ()  # where it listened instead of on the passed socket
+    hung: str = ""  # what its watchdog reported; empty: its health checks found it hung
+    lost: str = ""  # why it could not be reached on its port when it was found hung
+    oom: bool | None = None  # whether memory ran out, and the kernel killed it or one of its processes; None: unknown
+    over_memory: int | None = None  # bytes that its tree used when it was killed for exceeding its limit
 
     @property
     def url(self) -> str | None:
@@ -76,7 +76,7 @@ class Run(Struct, frozen=True):
 
     @property
     def pid(self) -> int | None:
-        """The root's pid while it runs; None also where the process is not ours and cannot be known."""
+        """The root's pid while it runs; None also if the process is not ours and cannot be identified."""
         return self.process.identity.pid or None if self.process is not None and self.status is None else None
 
     @property
@@ -95,19 +95,19 @@ class Run(Struct, frozen=True):
         return {"pid": self.owner_pid, "name": self.owner_name} if self.owner_pid else None
 
     def started(self) -> Started:
-        """The answer to a caller that waited until it was ready."""
+        """Returns the answer to a caller that waited until the run was ready."""
         return Started(success=True, url=self.url or "", port=self.port or 0, pid=self.pid)
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """Where its tree listens now; None where the system does not say."""
+        """Returns where its tree listens now; None if the system does not say."""
         return self.process.listeners() if self.process is not None else None
 
     def obstacle_now(self) -> Cause | None:
-        """What keeps its tree from serving, as a part of a sentence."""
+        """Returns what keeps its tree from serving, as part of a sentence; None: nothing is seen."""
         return find_obstacle(self._pids(), self.port)
 
     def seen_now(self) -> dict[str, Any]:
-        """What a look at its tree says of a run that does not get ready: fields of this class."""
+        """Inspects the tree of a run that does not become ready; returns fields of this class."""
         listening = self.listeners()
         return {
             "listening": None if listening is None else tuple(listening),
@@ -119,8 +119,8 @@ class Run(Struct, frozen=True):
         return [identity.pid for identity in self.process.processes()] if self.process is not None else []
 
 
-def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of events, one return a row
-    """The fields of the run that an event about it changes."""
+def changed_fields(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of events, one return a row
+    """Returns the fields of the run that an event about it changes."""
     match event:
         case e.PortReported(port=port):
             return {"port": port}
@@ -146,30 +146,30 @@ def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of eve
 
 
 def with_output(run: Run, last_output: Callable[[], str]) -> Run:
-    """The newest run with its last output. To mask 64 KiB takes some 20 ms, so it is done once, for whatever explains an end."""
+    """Returns the newest run with its last output. Masking 64 KiB takes about 20 ms, so it is done once, and only to explain an end."""
     if run.output or run.process is None:
         return run
     try:
         return structs.replace(run, output=last_output())
-    except (OSError, ImportError):  # no descriptor is left to import the masking; the end is reported all the same
+    except (OSError, ImportError):  # out of descriptors to import the masking; the end is reported anyway
         return run
 
 
 def is_reached(socket: ListeningSocket) -> bool:
-    """Whether a connection to 127.0.0.1 reaches it; one on [::1], or on [::] for IPv6 alone, leaves 127.0.0.1 to any program.
+    """Whether a connection to 127.0.0.1 reaches the socket. On [::1], or on [::] for IPv6 alone, it leaves 127.0.0.1 to any program.
 
-    The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, as a host there may not be an IPv6 address (CSP3, 2.3.1).
+    The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, because a host in it cannot be an IPv6 address (CSP3, 2.3.1).
     """
     return socket.address in _REACHED and not socket.only_ipv6
 
 
 def names_of(processes: Iterable[Survivor]) -> str:
-    """Processes by name and pid, for a sentence."""
+    """Lists processes by name and pid, for a sentence."""
     return ", ".join(f"{process.name} ({process.pid})" for process in processes)
 
 
 def places_of(sockets: Iterable[Socket]) -> str:
-    """Where they listen, for a sentence, which names the first ones of many."""
+    """Lists where sockets listen, for a sentence; only the first if there are many."""
     places = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, *_ in sockets]
     more = len(places) - _MAX_PLACES
     return ", ".join(places[:_MAX_PLACES]) + (f" and {more} more" if more > 0 else "")

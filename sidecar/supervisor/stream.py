@@ -16,7 +16,7 @@ N = TypeVar("N")
 
 
 class OfRun(Struct, frozen=True):
-    """Base of what happens to a run; ``run`` as it is then."""
+    """Base class of events in the life of a run; ``run``: its snapshot at that time."""
 
     run: Run
 
@@ -38,13 +38,13 @@ class RunEnded(OfRun, frozen=True):
 
 
 class RunFailed(OfRun, frozen=True):
-    """The run failed; its last output is known, and what follows is decided."""
+    """The run failed; its last output is known, and what comes next is decided."""
 
     failure: ReportFailure
 
 
 class HealthAnswered(Struct, frozen=True):
-    """The health endpoint answered with 2xx, after so many seconds."""
+    """The health endpoint answered with 2xx, after ``seconds``."""
 
     seconds: float
 
@@ -57,13 +57,13 @@ class Output(Struct, frozen=True):
 
 
 class Stream:
-    """Subscribers by the type of what they receive, called in the order of their subscription."""
+    """Calls subscribers by the type of what they receive, in the order in which they subscribed."""
 
     def __init__(self, on_defect: Callable[[str, BaseException], None]) -> None:
         """``on_defect`` receives what a subscriber raised, and where; the other subscribers are still called."""
         self._subscribers: dict[type, list[Callable[[Any], None]]] = {}
         self._on_defect = on_defect
-        self.may_hold = True  # cleared by what acts between two runs, as a hold would last beyond the next launch
+        self.may_hold = True  # cleared by what acts between two runs, because a hold outlasts the next launch
         self._held: deque[object] | None = None
         self._holds = 0
 
@@ -72,7 +72,7 @@ class Stream:
         self._subscribers.setdefault(kind, []).append(subscriber)
 
     def hold(self) -> None:
-        """Keeps what is published until a task that is created now has taken its first step, with the next turn of the loop."""
+        """Holds back what is published until a task created now has taken its first step, in the next turn of the loop."""
         if not self.may_hold:
             return
         if self._held is None:
@@ -82,7 +82,7 @@ class Stream:
         loop.call_soon(loop.call_soon, self._release)
 
     def _release(self) -> None:
-        """After the last hold: passes on what was kept, and what is published meanwhile, in its order."""
+        """After the last hold, delivers what was held and what is published meanwhile, in order."""
         self._holds -= 1
         if self._holds:
             return

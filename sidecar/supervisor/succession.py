@@ -1,4 +1,4 @@
-"""What a sidecar takes over on its data folder: at once, or when the sidecar before it, which is ending, has gone."""
+"""What a sidecar takes over from its data folder: at once, or after the previous sidecar has exited."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from ..process.reclaim import Reclaimed
 
 _POLL_INTERVAL = 0.1
 _REPORT_INTERVAL = 1.0
-_MARGIN = 5.0  # seconds for the end of a sidecar whose backend is gone: its logs, its answers, its guardian
+_MARGIN = 5.0  # seconds that a sidecar whose backend is gone needs to exit: logs, answers, guardian
 
 
 class Succession(Struct, eq=False):
-    """Two backends on one data folder damage it, and a second port is another origin."""
+    """Waits for the previous sidecar: two backends on one data folder damage it, and a second port is another origin."""
 
-    found: Reclaimed  # by the newest look
-    _look_again: Callable[[], Awaitable[Reclaimed]]  # counts everyone who is still there as a neighbour
-    _settled: Callable[[Reclaimed], None]  # gets what that found
+    found: Reclaimed  # by the latest look
+    _look_again: Callable[[], Awaitable[Reclaimed]]  # counts every sidecar that is still running as a neighbour
+    _settled: Callable[[Reclaimed], None]  # gets its result
 
     @property
     def last_port(self) -> int | None:
-        """The port of the folder; None where another sidecar keeps it."""
+        """The folder's port; None if another sidecar keeps it."""
         return self.found.last_port if self.found.keeps_port else None
 
     @property
     def limit(self) -> float:
-        """Seconds that the wait for others may take; 0: there is nothing to wait for."""
+        """Seconds that the wait for other sidecars may take; 0: there are none."""
         return max((one.seconds + _MARGIN for one in self.found.ending), default=0.0)
 
     async def wait(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> None:
-        """Returns when the others have gone, the limit is over or the run is unwanted; ``report``: elapsed and text, each second."""
+        """Waits until the other sidecars have exited, the limit has passed or the run is unwanted. ``report`` gets elapsed and text each second."""
         loop = asyncio.get_running_loop()
         began = reported = loop.time()
         deadline = began + self.limit

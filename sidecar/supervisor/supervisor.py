@@ -1,4 +1,4 @@
-"""The one owner of the backend: events in, one at a time; the actions that core decides are carried out here.
+"""The only owner of the backend: takes one event at a time, and carries out the actions that core decides.
 
 Everything runs on the event loop's thread. An effect that takes time is a task that posts its outcome as an event.
 """
@@ -30,13 +30,13 @@ from .answers import error_for, launch_defect, port_taken, still_waiting, why_fa
 from .callers import Callers
 from .launcher import PERMANENT_FAILURES, Launcher
 from .port_choice import PortConflict
-from .run import Run, names_of, said_by, with_output
+from .run import Run, changed_fields, names_of, with_output
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 
 T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
-_MAYBE_TAKEN = frozenset({"timeout", "hang_up"})  # of a shutdown request: it may be saving
+_MAYBE_TAKEN = frozenset({"timeout", "hang_up"})  # failed shutdown requests that may have arrived: it may be saving
 _ABOUT_NO_RUN = frozenset({Outcome.CANCELLED, Outcome.SHUTTING_DOWN})
 
 
@@ -52,21 +52,21 @@ class Supervisor:
         report: Callable[[str], None],
         defect: Callable[[str, BaseException], None],
     ) -> None:
-        """``report`` logs a sentence; ``defect`` an error that nothing expected, and what was being done."""
+        """``report`` logs a sentence; ``defect`` logs what was being done, and an unexpected error."""
         self.lifecycle = lifecycle
         self.run: Run | None = None  # the newest run; None before the first
         self.since = iso()  # when the state last changed, ISO 8601 UTC
-        self.last_exit: LastExit | None = None  # how the last run that exited did
+        self.last_exit: LastExit | None = None  # how the last run exited
         self.stream = Stream(defect)
         self.launcher = launcher
         self._settings = settings
         self._report = report
         self._defect = defect
         self._loop = asyncio.get_running_loop()
-        # Done after a shutdown, with whether nothing is left.
+        # Set after a shutdown: whether nothing is left.
         self.finished: asyncio.Future[bool] = self._loop.create_future()
-        self._oom_before: tuple[int | None, int | None] = (None, None)  # what oom_kills.read gave at the launch
-        self._forced: list[ForcedProcess] = []  # by the stop that is under way
+        self._oom_before: tuple[int | None, int | None] = (None, None)  # what oom_kills.read returned at the launch
+        self._forced: list[ForcedProcess] = []  # killed by the stop under way
         self._inbox: deque[e.Event] = deque()
         self._busy = False
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
@@ -90,21 +90,21 @@ class Supervisor:
     # Commands -------------------------------------------------------------------------------------------------------
 
     async def start(self, reason: Reason = Reason.REQUESTED) -> Started:
-        """Answers when the run is ready, at once while it runs. SidecarError: the start failed, or a stop cancelled it."""
+        """Returns when the run is ready, at once if it runs. SidecarError: the start failed, or a stop cancelled it."""
         return await self._command(e.Start(reason), self._up)
 
     async def restart(self) -> Started:
-        """Answers when the new run is ready; joins a start that is under way. Raises as ``start``."""
+        """Returns when the new run is ready; joins a start under way. Raises like ``start``."""
         return await self._command(e.Restart(), self._up)
 
     async def stop(self) -> tuple[Survivor, ...]:
-        """Answers when the whole tree is gone, with what of it had to be killed. StopFailedError: part of it is not gone."""
+        """Returns when the whole tree is gone, with the processes that had to be killed. StopFailedError: part of the tree survived."""
         number = self.lifecycle.run if self.lifecycle.occupied else None
         await self._command(e.Stop(), self._down)
         return self.run.forced if self.run is not None and self.run.number == number else ()
 
     async def wait_for_ready(self, limit: float | None) -> Started:
-        """Waits for a start under way; never touches the backend. NotRunningError, RestartsExhaustedError, StartupTimeoutError."""
+        """Waits for a start under way; never touches the backend. Raises NotRunningError, RestartsExhaustedError, StartupTimeoutError."""
         state = self.lifecycle.state
         if state is State.RUNNING:
             return self._current_run.started()
@@ -121,7 +121,7 @@ class Supervisor:
 
     @property
     def current(self) -> Run | None:
-        """The run, while there is one: None at rest and while the next one is waited for."""
+        """The current run; None at rest and during the delay before the next run."""
         return self.run if self.lifecycle.state in _WITH_A_RUN else None
 
     @property
@@ -130,11 +130,11 @@ class Supervisor:
         return self.launcher.ports.last
 
     def stop_error(self) -> errors.SidecarError:
-        """Which part of the backend would not die."""
+        """Returns the error that names the processes that survived the stop."""
         return self._error(Outcome.STOP_FAILED)
 
     def masked(self, error: errors.SidecarError) -> errors.SidecarError:
-        """The error without secrets: it may name what the settings hold, a path of the backend's, a word of its command."""
+        """Masks secrets in the error, which may quote the settings, a path of the backend or a word of its command."""
         error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
         if error.data is not None and isinstance(path := error.data.get("path"), str):
             error.data = {**error.data, "path": self.launcher.mask(path)}
@@ -143,7 +143,7 @@ class Supervisor:
     # The mailbox ----------------------------------------------------------------------------------------------------
 
     def post(self, event: e.Event) -> None:
-        """Takes an event; handled at once, or after the one that is being handled."""
+        """Takes an event and handles it at once, or after the one being handled."""
         self._inbox.append(event)
         if self._busy:
             return
@@ -163,16 +163,16 @@ class Supervisor:
             self._defect(f"{type(event).__name__} in state {self.lifecycle.state}", error)
             return
         if self.run is not None and any(type(action) is a.Launch for action in actions):
-            self.stream.hold()  # describing the last end takes milliseconds; only the first run needs its record before it
+            self.stream.hold()  # describing the last exit takes milliseconds; only the first launch needs its record first
         for action in actions:
             try:
                 self._perform[type(action)](action)
-            except Exception as error:  # noqa: BLE001 - one that fails must not take those behind it along
+            except Exception as error:  # noqa: BLE001 - a failed action must not prevent those after it
                 self._defect(type(action).__name__, error)
 
     def _note(self, event: e.Event) -> None:
-        """Enters what a fact says into the snapshot."""
-        changes = said_by(event)
+        """Records a fact in the snapshot."""
+        changes = changed_fields(event)
         if isinstance(event, e.PortReported):
             self.launcher.ports.use(event.port)
         elif isinstance(event, e.Foreign) and event.owner is None:
@@ -242,7 +242,7 @@ class Supervisor:
                 self.post(e.Waiting(number, 0.0))
             conflict = await self.launcher.wait_for_port(self._current_run, self.post, is_wanted)
             if conflict is not None:
-                raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
+                raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failed launch
             early = self.launcher.early
             run = self._update(spec=self.launcher.plan(self._current_run))
             self.stream.publish(RunLaunching(run))
@@ -253,11 +253,11 @@ class Supervisor:
         except errors.SidecarError as error:
             self._launch_failed(error)
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, a launch that fails must end in an answer
+        except Exception as error:  # noqa: BLE001 - whatever it is, a failed launch must be answered
             self._defect("the launch", error)
             self._launch_failed(launch_defect(error))
             return
-        self._oom_before = early.oom_kills if early is not None else oom_kills.read()  # an early one may be dead by now
+        self._oom_before = early.oom_kills if early is not None else oom_kills.read()  # an early run may be dead by now
         run = self._update(process=process)
         self.post(e.Launched(number))
         if run.status is None and self.lifecycle.state is State.STARTING:
@@ -298,7 +298,7 @@ class Supervisor:
         if action.outcome is Outcome.DONE:
             self._up.succeed(self._current_run.started())
             return
-        if action.outcome is Outcome.STARTUP_TIMEOUT:  # it is about to be stopped
+        if action.outcome is Outcome.STARTUP_TIMEOUT:  # look now: the run is about to be stopped
             self._update(**self._current_run.seen_now())
         self._up.fail(lambda: action.error or self._error(action.outcome))
 
@@ -306,7 +306,7 @@ class Supervisor:
         if action.outcome is Outcome.DONE:
             self._down.succeed(None)
             return
-        if self.run is not None:  # it stays the answer for as long as the run is the newest
+        if self.run is not None:  # it stays the answer while the run is the newest
             self._update(error=self._error(action.outcome))
         self._down.fail(lambda: self._error(action.outcome))
 
@@ -315,7 +315,7 @@ class Supervisor:
             self.finished.set_result(action.clean)
 
     def _error(self, outcome: Outcome) -> errors.SidecarError:
-        """A separate error for each caller, with what is known of the run by now."""
+        """Returns a separate error for each caller, with what is known about the run by now."""
         if self.run is not None and outcome not in _ABOUT_NO_RUN:
             self.run = with_output(self.run, self.launcher.last_output)
         run = self.run
@@ -350,16 +350,16 @@ class Supervisor:
         self.post(e.Exited(number, status))
 
     def hear_gone(self, number: int, survivors: list[Survivor]) -> None:
-        """Nothing of the run's tree is alive, but for these."""
+        """The run's tree is gone, except for ``survivors``."""
         forced = tuple(process.killed) if (process := self._current_run.process) is not None else ()
-        run = self._update(survivors=tuple(survivors), forced=forced, output="")  # a time-out may have noted less of it
+        run = self._update(survivors=tuple(survivors), forced=forced, output="")  # a timeout may have set less of it
         if forced and self.lifecycle.state is State.STOPPING:
             self._report(f"these processes did not end in time and were killed: {names_of(forced)}")
             self._forced = [ForcedProcess(pid=process.pid, name=process.name) for process in forced]
         conflict = None
         try:
             conflict = self.launcher.explain_end(run) if not self.lifecycle.stop_requested else None
-        except (OSError, ImportError) as error:  # no descriptor is left; the end must be reported all the same
+        except (OSError, ImportError) as error:  # out of descriptors; the end must still be reported
             self._report(f"the reason for the backend's exit could not be determined: {error}")
         if conflict is not None:
             self._lost_port(conflict)

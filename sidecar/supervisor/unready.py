@@ -1,4 +1,4 @@
-"""Why a run was not ready in time, or was ended as hung, from what was seen of it. Pure."""
+"""Why a run was not ready in time or was stopped as hung, from what was seen of it. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port; i
 _PORT_ALONE = "or leave it empty: then the open port is enough."
 _NO_LOGIN = f"Set backend.live_path to a path that needs no login, {_PORT_ALONE}"
 _NO_REDIRECT = f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}"
-# What was seen, as a part of a sentence, and what to do about it
+# What was seen, as part of a sentence, and what to do about it
 _FOUND = {
     "not_notified": Cause("it sent no READY=1", "Make it send READY=1 to NOTIFY_SOCKET; if it cannot, set backend.live_path, or backend.notify = false. A process that sends it and exits at once cannot be matched to the backend."),
     "unreported": Cause("it printed no address that matches backend.reported_pattern", "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {{port}} in its command or backend.env."),
@@ -75,13 +75,13 @@ _OTHER_PORTS = {
     "in_use": ("other_port_taken", "another program uses"),
     "forbidden": ("other_port_forbidden", "the system does not let it use"),
 }
-_PASSING = {408, 409, 425}  # of the client's errors those that end by themselves
-_SETTLED = {501, 505, 511}  # of the server's errors those that do not
+_PASSING = {408, 409, 425}  # 4xx statuses that pass by themselves
+_SETTLED = {501, 505, 511}  # 5xx statuses that do not
 
 
 def explain_unready(run: Run, settings: Settings) -> Cause:
-    """What kept the run from being ready: from its port, where its tree listened, its last answer and its output."""
-    from ..core.last_line import say_last  # not needed by a start that succeeds
+    """Explains what kept the run from being ready, from its port, where its tree listened, its last answer and its output."""
+    from ..core.last_line import say_last  # a successful start never needs it
 
     seen, remedy = what_is_missing(run, settings)
     cause = (what_was_denied(run) or what_it_says(run.output, run.port)) if remedy == _ONLY_LONGER else None
@@ -94,15 +94,15 @@ def explain_unready(run: Run, settings: Settings) -> Cause:
 
 
 def what_it_says(output: str, port: int | None) -> Cause | None:
-    """What a program that still runs says is wrong: a reloader waits for its files to change, a manager for its other programs."""
+    """Returns what a running program says is wrong: a reloader waits for files to change, a manager for its other programs."""
     from ..core.last_line import last_line
-    from ..observe.causes import from_words  # only a start that fails needs them
+    from ..observe.causes import from_words  # only a failed start needs them
 
     return from_words(output, port=port) if last_line(output)[1] else None
 
 
 def what_was_denied(run: Run) -> Cause | None:
-    """What the sandbox denied the run, by its last output; None also without a sandbox."""
+    """Returns what the sandbox denied the run according to its last output; None also without a sandbox."""
     confinement = run.spec.confinement if run.spec is not None else None
     if confinement is None or confinement.request is None:
         return None
@@ -112,7 +112,7 @@ def what_was_denied(run: Run) -> Cause | None:
 
 
 def explain_hung(run: Run, settings: Settings) -> Cause:
-    """A run that was ready does not answer any more, has lost its port, or its watchdog says that it hangs."""
+    """Explains why a run that was ready counts as hung: it stopped answering, lost its port, or its watchdog says so."""
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
     facts = {"why": run.hung or run.lost, "failures": health.failures, "path": _named(path)}
     kind = "watchdog" if run.hung else "lost" if run.lost else "hung"
@@ -124,9 +124,9 @@ def _named(path: str) -> str:
 
 
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
-    """Finding and fix about it, as for explain_unready."""
+    """Returns the finding and its remedy; see explain_unready."""
     seen, remedy, *_ = run.obstacle or _what_is_missing(run, settings)
-    if "started" not in lifetime_events(settings.profile, run.output):  # our own stop may have followed
+    if "started" not in lifetime_events(settings.profile, run.output):  # our own stop may have come after it
         return seen, remedy
     serves_nothing = remedy == _ONLY_LONGER and run.last_answer is None
     return f"the app reports that it has started, but {seen}", _NO_SERVER if serves_nothing else remedy
@@ -151,7 +151,7 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
 
 
 def _silent(run: Run, how: str) -> Cause:
-    """It listens on no port at all."""
+    """Explains a run that listens on no port at all."""
     if run.unix_socket:
         return _FOUND["unix_socket"].filled(port=run.port, path=run.unix_socket, how=how)
     remedy = f"Make it listen on TCP instead of a Unix socket: {how}." if says_unix_socket(run.output) else _ONLY_LONGER
@@ -159,15 +159,15 @@ def _silent(run: Run, how: str) -> Cause:
 
 
 def says_unix_socket(output: str) -> bool:
-    """Whether it reports a Unix socket, on which it may listen instead of a port."""
+    """Whether the output mentions a Unix socket, on which the backend may listen instead of a port."""
     return re.search(_UNIX_SOCKET, output) is not None
 
 
 def other_port_taken(run: Run, settings: Settings) -> Cause | None:
-    """It says that it could not listen, on a port that is not its own; None: it says nothing of that."""
+    """Returns the cause if the run printed that it could not listen on a port other than its own."""
     failure = any_bind_failure(run.output)
     if failure is None or (failure[0] == "forbidden" and run.spec is not None and run.spec.confinement is not None):
-        return None  # what its sandbox denies it has a remedy of its own
+        return None  # a denial by its sandbox has its own remedy
     command = settings.backend.command
     port = failure[1] or port_in_command(command)
     if port == run.port:
@@ -179,13 +179,13 @@ def other_port_taken(run: Run, settings: Settings) -> Cause | None:
 
 
 def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> Cause:
-    """It listens, but not on its port of 127.0.0.1."""
+    """Explains a run that listens, but not on its port of 127.0.0.1."""
     how = how_to_pass_port(settings, [socket.port for socket in listening])
     mine = [socket for socket in listening if socket.port == port]
     if not mine and any(map(is_reached, listening)):
         kind = "misreported" if settings.backend.port == "reported" else "other_port"
         return _FOUND[kind].filled(where=places_of(listening), port=port, how=how)
-    if any(map(is_reached, mine)):  # it was not asked yet
+    if any(map(is_reached, mine)):  # not probed yet
         return _FOUND["late"].filled(port=port)
     how = "." if mine else f" and pass it the port: {how}."
     if any(socket.address == "::1" for socket in listening):
@@ -194,7 +194,7 @@ def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocke
 
 
 def _judge(answer: ProbeResult) -> str | int:
-    """What an answer says that is not 2xx; those that waiting cannot fix have their own remedy."""
+    """Classifies an answer that is not 2xx; answers that waiting cannot fix have their own remedy."""
     status = answer.status
     if status is None:
         return answer.kind if answer.kind is not None and answer.kind in _FOUND else "no_http"

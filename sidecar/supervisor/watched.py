@@ -1,4 +1,4 @@
-"""A backend that is not managed: it is watched like a run of ours, and nothing is ever done to it."""
+"""A backend that is not managed: it is watched like a run of ours, and never touched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FindListener = Callable[[int], list[ListeningSocket]]
 
 
 class WatchedProcess(Struct, eq=False):
-    """Stands where our own process would: every rung of the ladder only ends the watch."""
+    """Takes the place of a process of ours; every rung of the stop ladder only ends the watch."""
 
     _listener: RunListener
     _port: int
@@ -31,16 +31,16 @@ class WatchedProcess(Struct, eq=False):
     @property
     def identity(self) -> ProcessId:
         """The process that listens on the port; pid 0 where the system does not say."""
-        if not self._pid:  # looked for until it is found: a look reads the whole process table
+        if not self._pid:  # only looked for until found: a look reads the whole process table
             try:
                 owner = next(iter(self._find_listener(self._port)), None)
-            except OSError:  # no descriptor is left to look with
+            except OSError:  # out of descriptors
                 owner = None
             self._pid = owner.pid or 0 if owner else 0
         return ProcessId(self._pid, 0.0)
 
     def begin_stop(self, *, asked: bool = True) -> None:
-        """Nothing of it is asked to end."""
+        """No process is asked to end."""
 
     def close_stdin(self) -> None:
         """Its stdin is not ours."""
@@ -71,12 +71,12 @@ class Watcher(Launcher):
     turn_limit = 0.0  # it waits for no other sidecar
 
     def prepare(self, number: int, *, retry: bool) -> Run:  # noqa: ARG002 - there is no other port
-        """A run that is not ours."""
+        """Returns a run that is not ours."""
         self.ports.use(configured_port(self.settings.backend) or 0)
         return Run(number, self.ports.last, asyncio.get_running_loop().time())
 
     async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> None:
-        """Its port is its own."""
+        """Never waits: the backend has its own port."""
 
     def plan(self, run: Run) -> None:
         """Nothing is executed."""
