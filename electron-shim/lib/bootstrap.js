@@ -6,7 +6,7 @@
  */
 
 /**
- * What a page reads before the sidecar answers: all keys, but no address yet.
+ * Returns what a page reads before the sidecar answers: all keys, but no address yet.
  *
  * @returns {Bootstrap}
  */
@@ -30,8 +30,8 @@ function emptyBootstrap() {
 }
 
 /**
- * The bootstrap after a change of state. An address once known is kept while the backend is away: the page goes on using
- * it, and the next run has the same.
+ * Returns the bootstrap after a state change. A known address is kept while the backend is down: the page keeps using
+ * it, and the next run has the same one.
  *
  * @param {Bootstrap} bootstrap
  * @param {StateChanged} change

@@ -35,7 +35,7 @@ class Sidecar {
   #connection = null;
   /** @type {Watchdog | null} */
   #watchdog = null;
-  /** @type {SidecarError | null} why there will be no sidecar any more */
+  /** @type {SidecarError | null} why no sidecar will run again */
   #over = null;
   /** @type {Promise<import("../types/client").CloseResult> | null} */
   #closing = null;
@@ -177,7 +177,7 @@ class Sidecar {
   async whenServing() {
     do {
       await this.whenReady();
-      await this.#calls.call("sidecar:ping", [], { urgent: true }).catch(() => {}); // the next turn says why, or waits for its successor
+      await this.#calls.call("sidecar:ping", [], { urgent: true }).catch(() => {}); // the next iteration rejects, or waits for the next process
     } while (!this.#hello);
   }
 
@@ -196,7 +196,7 @@ class Sidecar {
     return this.call(channel, args);
   }
 
-  /** Ahead of every queue; its failure is reported elsewhere. @param {string} channel @param {readonly unknown[]} args */
+  /** Sends a call ahead of the queue; a failure is reported elsewhere. @param {string} channel @param {readonly unknown[]} args */
   #urgent(channel, args) {
     this.#calls.call(channel, args, { urgent: true }).catch(() => {});
   }
@@ -235,7 +235,7 @@ class Sidecar {
 
   /**
    * @param {number} timeout
-   * @param {boolean} [abandoned] by the end of its stdin, in place of a request
+   * @param {boolean} [abandoned] closes its stdin instead of sending a request
    * @returns {Promise<import("../types/client").CloseResult>}
    */
   async #shutDown(timeout, abandoned = false) {
@@ -270,7 +270,7 @@ class Sidecar {
     const closing = this.#closing;
     if (!closing) return;
     await closing;
-    if (this.#closing !== closing) return; // another reopen was first
+    if (this.#closing !== closing) return; // another reopen came first
     this.#closing = null;
     if (this.#over?.code !== "CLOSED") return; // it had failed for good before
     this.#over = null;

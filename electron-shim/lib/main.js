@@ -35,12 +35,12 @@ function attachSidecar(given) {
       checkRepeated(options, known.options);
       return known.attached;
     }
-    entry.attached = known?.attachment ? known.attachment.detach().then(attach) : attach(); // two sidecars on one data folder would disturb each other
+    entry.attached = known?.attachment ? known.attachment.detach().then(attach) : attach(); // two sidecars must not share a data folder
   } catch (error) {
-    return Promise.reject(error); // a mistake in the app, which an error box for its users would not reach
+    return Promise.reject(error); // a mistake of the app's author, whom an error box for users would not reach
   }
   attachments.set(options.app, entry);
-  // Also if no caller awaits it yet, as before the app is ready: the failure was reported and must not end the app.
+  // Handled even if no caller awaits it yet, as before the app is ready: the failure was reported and must not end the app.
   entry.attached.catch(() => {
     if (!entry.attachment && attachments.get(options.app) === entry) attachments.delete(options.app);
   });

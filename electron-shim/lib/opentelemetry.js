@@ -5,7 +5,7 @@ const { metrics, SpanStatusCode, trace } = require("@opentelemetry/api");
 const NAME = "electron-backend-sidecar";
 const BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]; // seconds
 const HEALTH_INTERVAL_MS = 60_000;
-const REPLACED = new Set(["STOPPING", "BACKOFF", "RUNNING"]); // what a restart comes from
+const REPLACED = new Set(["STOPPING", "BACKOFF", "RUNNING"]); // the states before a restart
 const WANTED = new Set(["requested", "shutdown"]);
 
 /**
@@ -14,7 +14,7 @@ const WANTED = new Set(["requested", "shutdown"]);
  */
 
 /**
- * An observer for `attachSidecar` and `connect`: what happens, as metrics and as a span for each start.
+ * An observer for `attachSidecar` and `connect` that records metrics, and a span for each start.
  *
  * @param {import("../types/opentelemetry").OpenTelemetryOptions} [options]
  * @returns {import("../types/client").Observer}
@@ -41,7 +41,7 @@ class Recording {
   #instruments;
   #healthInterval;
   #since = 0;
-  /** @type {Span | null} of the start that is under way */
+  /** @type {Span | null} of the start in progress */
   #start = null;
   /** @type {{span: Span, at: Date} | null} of a start that failed, until its cause is known */
   #failed = null;
@@ -95,7 +95,7 @@ class Recording {
   #started({ previous, reason }) {
     this.#instruments.starts.add(1);
     if (REPLACED.has(previous)) this.#instruments.restarts.add(1);
-    // Another port belongs to the same start.
+    // A change of the port is part of the same start.
     if (previous === "STARTING" && this.#start) this.#start.addEvent(reason);
     else this.#start = this.#tracer.startSpan("backend start", { attributes: { "backend_sidecar.reason": reason } });
   }
@@ -124,7 +124,7 @@ class Recording {
     this.#failed = null;
   }
 
-  /** Nothing more is heard of the run. @param {string} message */
+  /** The sidecar is gone: the run sends no more events. @param {string} message */
   lost(message) {
     this.#endFailed();
     this.#start?.setStatus({ code: SpanStatusCode.ERROR, message }).end();

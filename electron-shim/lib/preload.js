@@ -18,8 +18,8 @@ function remedy(name, known) {
 }
 
 /**
- * A page's callbacks; one that is added late gets the last event. They get the payload, never Electron's event, which would expose
- * `ipcRenderer` to the page.
+ * Manages a page's callbacks; one that is added late gets the last event. Callbacks get the payload, never Electron's event, which would
+ * expose `ipcRenderer` to the page.
  *
  * @param {IpcRendererLike} ipcRenderer
  */
@@ -33,7 +33,7 @@ function createEvents(ipcRenderer) {
       callback(payload);
     } catch (error) {
       setTimeout(() => {
-        throw error; // a bug of the page's: it shows in the page's console, and the other listeners are called all the same
+        throw error; // a bug in the page: it appears in the page's console, and the other listeners are still called
       });
     }
   }
@@ -59,21 +59,21 @@ function createEvents(ipcRenderer) {
     if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is not an event of the backend${remedy(name, EVENTS)}`);
     if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
     const channel = channels.get(name) ?? open(name);
-    const own = (/** @type {any} */ payload) => callback(payload); // the same function twice is two listeners
+    const own = (/** @type {any} */ payload) => callback(payload); // the same function added twice is two listeners
     const late = () => channel.last && channel.callbacks.has(own) && notify(own, channel.last.payload);
     const first = channel.callbacks.size === 0;
     channel.callbacks.add(own);
     if (channel.last) {
       queueMicrotask(late);
     } else if (first) {
-      // From here on main sends it; what it sent before is the answer, unless something newer overtook it.
+      // From here on main sends the event. The answer is the last one sent before, unless a newer one arrived first.
       ipcRenderer.invoke("electron-backend-sidecar:listen", name).then(
         (/** @type {any} */ last) => {
           if (!last || channel.last) return;
           channel.last = last;
           for (const one of [...channel.callbacks]) notify(one, last.payload);
         },
-        () => {}, // refused: nothing is sent to this page
+        () => {}, // refused: this page gets no events
       );
     }
     return () => {
@@ -92,7 +92,7 @@ function readBootstrap(ipcRenderer) {
   try {
     return /** @type {Bootstrap | null} */ (ipcRenderer.sendSync("runtime:getBootstrap")) ?? emptyBootstrap();
   } catch {
-    return emptyBootstrap(); // no answer: the page must load all the same
+    return emptyBootstrap(); // no answer: the page must still load
   }
 }
 
@@ -176,7 +176,7 @@ function createBackendApi(ipcRenderer) {
 
 const ALIAS_FLAG = "--electron-backend-sidecar-alias=";
 
-/** @returns {string[]} of `webPreferences.additionalArguments`, for the preload that nothing can be passed to otherwise */
+/** @returns {string[]} from `webPreferences.additionalArguments`, the only way to pass something to a preload that is not called */
 function aliasesOfArguments() {
   const words = typeof process === "undefined" ? [] : (process.argv ?? []);
   return words.filter((word) => word.startsWith(ALIAS_FLAG)).map((word) => word.slice(ALIAS_FLAG.length));
@@ -185,7 +185,7 @@ function aliasesOfArguments() {
 /**
  * @param {ContextBridgeLike} contextBridge
  * @param {IpcRendererLike} ipcRenderer
- * @param {{aliases?: readonly string[]}} [options] other names of `electron` in the page
+ * @param {{aliases?: readonly string[]}} [options] additional names for `electron` in the page
  */
 function expose(contextBridge, ipcRenderer, { aliases = aliasesOfArguments() } = {}) {
   const { desktopBridge, ...electron } = createBackendApi(ipcRenderer);

@@ -25,14 +25,14 @@ const RESERVED = 2;
 /** Queues calls while the sidecar's limit is reached, writes them once per tick, and matches answers by id. */
 class Calls {
   #lastId = 0;
-  /** @type {Call[]} calls in the order of their making, from `head` on */
+  /** @type {Call[]} calls in the order in which they were made, starting at `head` */
   #queue = [];
   #head = 0;
   /** @type {Map<number, Call>} sent and not yet answered by the sidecar, settled ones (cancelled, timed out) included */
   #inFlight = new Map();
   /** @type {Buffer[]} frames that go out ahead of the queue */
   #urgent = [];
-  /** @type {import("./connection.js").Connection | null} with hello; else everything waits */
+  /** @type {import("./connection.js").Connection | null} set after hello; calls wait while it is null */
   #connection = null;
   #capacity = 0;
   #blocked = false;
@@ -61,7 +61,7 @@ class Calls {
       } else {
         this.#queue.push(call);
       }
-      // A lone call goes at once; what follows in the same tick is written together.
+      // A lone call is written at once; the others of the same tick are written together.
       if (this.#inFlight.size === 0 && !this.#scheduled) this.#flush();
       else this.#schedule();
     });
@@ -91,7 +91,7 @@ class Calls {
    */
   #giveUp(call, error) {
     if (this.#inFlight.has(call.id)) {
-      this.#urgent.push(encodeFrame({ type: "cancel", id: call.id })); // it stays in flight until the sidecar answers
+      this.#urgent.push(encodeFrame({ type: "cancel", id: call.id })); // the call stays in flight until the sidecar answers
       this.#schedule();
     }
     this.#settle(call, error, undefined);
@@ -141,7 +141,7 @@ class Calls {
   }
 
   /**
-   * The connection is gone: what it was sent fails, what still waits goes on waiting for the next one.
+   * The connection is gone: calls in flight fail, and queued calls wait for the next connection.
    *
    * @param {SidecarError} reason
    */
@@ -153,7 +153,7 @@ class Calls {
     for (const call of calls) this.#settle(call, copyOf(reason), undefined);
   }
 
-  /** @param {SidecarError} reason why no connection will come any more */
+  /** @param {SidecarError} reason why there will be no other connection */
   rejectAll(reason) {
     this.detach(reason);
     const calls = this.#queue.slice(this.#head);

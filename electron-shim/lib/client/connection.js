@@ -15,19 +15,19 @@ const INSTALL =
   "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
 const BLOCKED =
   "Windows or an antivirus did not let it start: look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it";
-// Lines of the sidecar's log that explain no exit.
+// Lines of the sidecar's log that do not explain an exit.
 const ROUTINE = /^\S+Z (?:DEBUG|INFO) /;
-// How long to wait for the rest of its output: a process that inherited the pipes keeps them open.
+// How long to wait for the rest of the sidecar's output: a process that inherited the pipes keeps them open.
 const CLOSE_GRACE_MS = 250;
 
 /**
  * @typedef {import("../../types/protocol").Hello} Hello
  * @typedef {object} Listener
- * @property {(hello: Hello) => void} hello the sidecar is there
+ * @property {(hello: Hello) => void} hello the sidecar has started
  * @property {(message: any) => void} message any later message
- * @property {() => void} drain what was sent has been taken; more may be sent
+ * @property {() => void} drain the pipe has taken everything; more may be sent
  * @property {(text: string) => void} stderr
- * @property {(reason: SidecarError, code: number | null) => void} closed called once: the process is gone, and why
+ * @property {(reason: SidecarError, code: number | null) => void} closed called once, when the process is gone
  */
 
 /** One sidecar process, from spawn to exit. Handles frames and hello, not calls. */
@@ -36,7 +36,7 @@ class Connection {
   #origins;
   #hint;
   #listener;
-  /** @type {SidecarError | null} the first thing that went wrong; it explains the end better than the end itself */
+  /** @type {SidecarError | null} the first failure, which explains the exit better than the exit itself */
   #fault = null;
   #closed = false;
   #stderrTail = "";
@@ -63,7 +63,7 @@ class Connection {
     try {
       this.#child = spawn(file, args, { cwd: options.cwd, env: options.env, stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
     } catch (cause) {
-      // Synchronous for arguments that no system takes, e.g. a NUL inside; later, when the listeners are there.
+      // spawn throws for arguments that no system accepts, e.g. one with a NUL; report it once the listeners exist.
       process.nextTick(() => this.#end(this.#notStarted(cause), null));
       return;
     }
@@ -76,7 +76,7 @@ class Connection {
 
   /** @param {import("node:child_process").ChildProcessWithoutNullStreams} child */
   #listen(child) {
-    // An unhandled 'error' of a pipe (EPIPE, when the sidecar died first) would end the app.
+    // An unhandled 'error' of a pipe (EPIPE if the sidecar died first) would end the app.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
     child.stdin.on("drain", () => this.#listener.drain());
     child.stdout.on("data", (chunk) => this.#feed(chunk));
@@ -104,7 +104,7 @@ class Connection {
     try {
       this.#reader.feed(chunk);
     } catch (error) {
-      // Well framed, and yet not what the protocol says, e.g. an error without its body.
+      // A valid frame that breaks the protocol, e.g. an error without a body.
       const text = `The sidecar sent an invalid message (${error})`;
       this.abort(error instanceof SidecarError ? error : new SidecarError("SIDECAR_PROTOCOL", text, { cause: error }));
     }
@@ -115,7 +115,7 @@ class Connection {
     if (this.hello) {
       if (message.type === "error" && message.id === null) {
         const { code, message: text, hint, data } = message.error;
-        // The app wrote no variables and no flags: only the names of its settings mean something to it.
+        // The app set no variables or flags itself: only the names of its settings mean something to its author.
         const named = text.replace(/^- (\S+): /gm, (/** @type {string} */ all, /** @type {string} */ origin) =>
           this.#origins.includes(origin) ? "- " : all,
         );
@@ -150,16 +150,16 @@ class Connection {
    */
   write(bytes) {
     const stdin = this.#child?.stdin;
-    return stdin?.writable ? stdin.write(bytes) : true; // it is gone: `closed` is about to be called
+    return stdin?.writable ? stdin.write(bytes) : true; // the process is gone: `closed` is about to be called
   }
 
-  /** Closes its stdin, upon which the sidecar stops the backend and exits. */
+  /** Closes the sidecar's stdin; the sidecar then stops the backend and exits. */
   abandon() {
     this.#child?.stdin.end();
   }
 
   /**
-   * Ends a sidecar that does not respond. Its backend dies with it: the guardian or the job object ensures that.
+   * Kills a sidecar that does not respond. The guardian or the job object ensures that its backend dies with it.
    *
    * @param {SidecarError} reason
    */
@@ -223,7 +223,7 @@ class Connection {
 }
 
 /**
- * Whether Windows refused to start a program that is there: libuv has no name for most reasons (src/win/error.c).
+ * Whether Windows refused to start an existing program: libuv has no name for most reasons (src/win/error.c).
  *
  * @param {unknown} cause
  */
@@ -232,7 +232,7 @@ function isBlocked(cause) {
 }
 
 /**
- * As Windows' documents write it: a number of the system (NTSTATUS) in hexadecimal.
+ * Returns the exit code as Windows' documentation writes it: a status of the system (NTSTATUS) in hexadecimal.
  *
  * @param {number | null} code
  */

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * A failed call, or the failure of the sidecar. `code` is stable and for programs, `message` names the cause, `hint` the remedy, `data`
- * is described on the protocol page for each code.
+ * A failed call, or the failure of the sidecar. `code` is stable and for programs, `message` names the cause, `hint` the remedy. The
+ * protocol page describes `data` for each code.
  *
  * Codes of this package: `SIDECAR_NOT_STARTED` (it could not be started, or exited before hello), `SIDECAR_HELLO_TIMEOUT`,
  * `SIDECAR_PROTOCOL` (invalid data, or another version), `SIDECAR_EXITED`, `SIDECAR_HUNG`, `TIMEOUT` (of the call), `CLOSED`.
@@ -27,8 +27,8 @@ class SidecarError extends Error {
 }
 
 /**
- * For `promise.catch`: an error is made where an answer comes in, but in a reaction of the awaited promise the engine knows
- * who awaits it, and the stack names that line. An async function would know it too, at a higher price for every call.
+ * For `promise.catch`: an error is created where the answer arrives, but in a reaction of the awaited promise the engine knows
+ * who awaits it, so the stack names that line. An async function would know it too, at a higher cost for every call.
  *
  * @param {unknown} error
  * @returns {never}

@@ -6,7 +6,7 @@ const path = require("node:path");
 const REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar runs from it";
 
 /**
- * What is wrong with the folder of a packed sidecar that did not start, by its list of files and sizes.
+ * Describes what is wrong with the folder of a packed sidecar that did not start, by its list of files and sizes.
  *
  * @param {string} program
  * @returns {string | null} null: nothing missing, or not a packed sidecar
@@ -29,10 +29,10 @@ function wrongFiles(folder) {
   try {
     /** @type {Array<[string, number]>} */
     const files = Object.entries(JSON.parse(fs.readFileSync(contents, "utf8")).files);
-    // A signature makes a program or library longer, so only what is shorter has lost something.
+    // A signature makes a program or library longer, so only a shorter file is damaged.
     return files.filter(([name, size]) => sizeOf(path.join(folder, name)) < size).map(([name]) => name);
   } catch {
-    // A program of that name without both of these is not a packed one: pip installs one, too.
+    // A program of that name without either of these is not a packed sidecar: pip installs one, too.
     const packed = [path.dirname(contents), path.join(folder, "LICENSES.txt")].some((one) => fs.existsSync(one));
     return packed && !fs.existsSync(contents) ? ["_internal/contents.json"] : null;
   }

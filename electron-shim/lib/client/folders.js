@@ -5,8 +5,8 @@ const path = require("node:path");
 const { fileURLToPath } = require("node:url");
 
 /**
- * The folder of the running code, in this package or in a bundle that took it in. Bundlers put their own values into
- * `__dirname` and `import.meta`, of the machine that builds; what the engine loaded, it knows by its real name.
+ * Returns the folder of the running code, in this package or in a bundle that contains it. Bundlers replace `__dirname` and
+ * `import.meta` with values of the build machine; the engine knows the real name of the file that it loaded.
  *
  * @returns {string}
  */
@@ -25,9 +25,9 @@ function ownFolder() {
 /**
  * @param {string} from
  * @param {string} wanted a relative path
- * @param {{there?: (place: string) => boolean, top?: string | undefined}} [options] `top`: where the search ends, of an installed
- *   app its resources: anyone may write to a folder above, such as /tmp of an AppImage, or C:\
- * @returns {string | null} in the nearest of the folder and those above it
+ * @param {{there?: (place: string) => boolean, top?: string | undefined}} [options] `top`: where the search ends; for an
+ *   installed app its resources, because anyone may write to a folder above, such as /tmp of an AppImage, or C:\
+ * @returns {string | null} the file in `from`, or in the nearest folder above it
  */
 function findFile(from, wanted, { there = isFile, top } = {}) {
   for (let folder = from; ; folder = path.dirname(folder)) {
@@ -42,12 +42,12 @@ function isFile(place) {
   try {
     return fs.statSync(place).isFile();
   } catch {
-    return false; // also below something that is not a folder
+    return false; // also if a parent is not a folder
   }
 }
 
 /**
- * Files unpacked from `app.asar` are in `app.asar.unpacked`.
+ * Maps a file in `app.asar` to its unpacked copy in `app.asar.unpacked`.
  *
  * @param {string} place
  */

@@ -4,14 +4,14 @@ const { Packr, RESERVE_START_SPACE } = require("msgpackr");
 const { SidecarError } = require("./errors.js");
 
 const HEADER = 4;
-// What the codec leaves free in front of a body on request is counted in one byte.
+// The space that the codec reserves in front of a body on request; the option counts it in one byte.
 const MAX_HEAD = 255;
 const HEADS_KEPT = 64;
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number" });
-// The codec gets new memory in pieces of this size, by itself of 8 KiB: frames of some 40 calls, and much work for the garbage collector.
+// The codec allocates memory in pieces of this size. Its default, 8 KiB, holds the frames of some 40 calls and keeps the garbage collector busy.
 packr.useBuffer(Buffer.allocUnsafeSlow(64 * 1024));
 
-// Every call takes a request and a response, whose keys are known: copying and comparing them costs half of what the codec needs.
+// Every call is a request and a response with known keys: copying and comparing them takes half the time that the codec needs.
 const pack = (/** @type {string} */ text) => Buffer.from(packr.pack(text));
 const REQUEST = Buffer.concat([Buffer.alloc(HEADER), Buffer.from([0x84]), pack("type"), pack("request"), pack("id"), Buffer.from([0xcf])]);
 const ARGS = pack("args");
@@ -22,13 +22,13 @@ const STR_8 = 0xd9;
 const heads = new Map();
 
 /**
- * A message as one frame: length (4 bytes, big-endian) and MessagePack body.
+ * Encodes a message as one frame: length (4 bytes, big-endian) and MessagePack body.
  *
  * @param {object} message
  * @returns {Buffer}
  */
 function encodeFrame(message) {
-  // The codec leaves room in front of the body, so that header and body are one piece without a copy.
+  // The codec reserves space in front of the body, so header and body are contiguous without a copy.
   return withLength(packr.pack(message, /** @type {any} */ (RESERVE_START_SPACE | HEADER)));
 }
 
@@ -65,14 +65,14 @@ function withLength(frame) {
   return frame;
 }
 
-/** Cuts a byte stream into messages. A frame that spans chunks is collected in one buffer of its size. */
+/** Splits a byte stream into messages. A frame that spans chunks is collected in one buffer of its size. */
 class FrameReader {
   #onMessage;
   #header = Buffer.alloc(HEADER);
-  /** How much of the header, and of the body, has come. */
+  /** How many bytes of the header, and of the body, have arrived. */
   #headerFilled = 0;
   #filled = 0;
-  /** @type {Buffer | null} the body that is being gathered */
+  /** @type {Buffer | null} the body being collected */
   #body = null;
 
   /**
@@ -84,7 +84,7 @@ class FrameReader {
     this.#onMessage = onMessage;
   }
 
-  /** What is missing, in words; null between frames. */
+  /** What is missing, as text; null between frames. */
   get unfinished() {
     if (this.#body) return `${this.#filled} of the ${this.#body.length} bytes of a frame`;
     return this.#headerFilled ? `${this.#headerFilled} of the ${HEADER} bytes of a frame's length` : null;
@@ -140,7 +140,7 @@ class FrameReader {
   }
 }
 
-/** @param {Buffer} bytes the stream from the length on */
+/** @param {Buffer} bytes the stream, starting at the length */
 function notAFrame(bytes) {
   return new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote something that is not a frame: ${printable(bytes)}`, {
     hint: "Only the sidecar may write to its stdout. Check the option command.",
@@ -148,7 +148,7 @@ function notAFrame(bytes) {
 }
 
 /**
- * By its place in the chunk: a view for each frame, and the codec's own view of that, cost more than the decoding.
+ * Decodes in place, from `start` to `end`: a view of each frame, and the codec's own view of that, cost more than the decoding.
  *
  * @param {Buffer} bytes
  * @param {number} start
@@ -170,7 +170,7 @@ function decode(bytes, start, end) {
 }
 
 /**
- * A response as the sidecar writes it, keys in this order; null: the codec has to read it.
+ * Decodes a response as the sidecar writes it, with its keys in this order. Returns null if the codec has to read it.
  *
  * @param {Buffer} bytes
  * @param {number} start
@@ -189,7 +189,7 @@ function decodeResponse(bytes, start, end) {
   }
   if (!hasAt(bytes, at, RESULT)) return null;
   at += RESULT.length;
-  // A short text and no more: the codec makes two views of the bytes for it.
+  // Only a short text: the codec makes two views of the bytes for one.
   const isText = bytes[at] === STR_8 && at + 2 + /** @type {number} */ (bytes[at + 1]) === end;
   return { type: "response", id, result: isText ? bytes.toString("utf8", at + 2, end) : packr.unpack(bytes, { start: at, end }) };
 }
@@ -205,7 +205,7 @@ function hasAt(bytes, at, part) {
 }
 
 /**
- * The first 32 bytes as text in quotes.
+ * Returns the first 32 bytes as quoted text.
  *
  * @param {Buffer} bytes
  */

@@ -9,14 +9,14 @@ const KNOWN = [...EVENTS, "sidecar:exited", "sidecar:restarted", "sidecar:failed
 class Listeners {
   /** @type {Map<string, Set<(payload: any) => void>>} */
   #byName = new Map();
-  /** @type {Array<[string, any]> | null} events that wait for their listeners; null: none has to wait */
+  /** @type {Array<[string, any]> | null} events that wait for their listeners; null: not holding */
   #held = null;
 
   /**
    * @param {string} name
    * @param {(payload: any) => void} callback
    * @throws {TypeError}
-   * @returns {() => boolean} stops listening; true when it was the last listener of that name
+   * @returns {() => boolean} stops listening; true if it was the last listener of that name
    */
   add(name, callback) {
     if (!KNOWN.includes(name)) {
@@ -24,7 +24,7 @@ class Listeners {
       throw new TypeError(`${JSON.stringify(name)} is not an event. ${close ? `Did you mean ${close}?` : `Events: ${KNOWN.join(", ")}`}`);
     }
     if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
-    // Wrapped, so that the same function added twice is two listeners with an end each.
+    // Wrapped, so that the same function added twice is two listeners, each removed on its own.
     const own = (/** @type {any} */ payload) => callback(payload);
     let set = this.#byName.get(name);
     if (!set) this.#byName.set(name, (set = new Set()));
@@ -42,7 +42,7 @@ class Listeners {
     return this.#byName.has(name);
   }
 
-  /** From now on events wait for `release`. */
+  /** Holds events back until `release`. */
   hold() {
     this.#held = [];
     return this;

@@ -14,10 +14,10 @@ const TRANSLATED = new Map([
 ]);
 
 /**
- * @typedef {object} Host where this runs; tests name another one
- * @property {boolean} packaged an installed app: never Python, which would be another program than the one that was shipped
- * @property {string | undefined} [resourcesPath] of Electron
- * @property {string | undefined} [appPath] of Electron: the folder or asar of the app
+ * @typedef {object} Host where this runs; tests pass another one
+ * @property {boolean} packaged an installed app: never use Python, which is not the program that was shipped
+ * @property {string | undefined} [resourcesPath] from Electron
+ * @property {string | undefined} [appPath] from Electron: the folder or asar of the app
  * @property {string} [platform]
  * @property {string} [arch]
  * @property {string} [from] the folder of the running code
@@ -25,13 +25,13 @@ const TRANSLATED = new Map([
  *
  * @typedef {object} Located
  * @property {readonly string[]} command
- * @property {string} [startHint] what to do when this cannot be started
+ * @property {string} [startHint] what to do if this cannot be started
  */
 
 /**
- * How to start the sidecar: the folder that the caller names, during development the one in the environment, the app's resources, this
- * platform's package, and during development the Python package, in this order. A folder that was named is the only one searched:
- * a mistake there is an error, and nothing else is started instead.
+ * Finds the command that starts the sidecar. Searches the folder that the caller names, the one in the environment (in development only),
+ * the app's resources, this platform's package, and the Python package (in development only), in this order. A named folder is the only
+ * one searched: a mistake there is an error, and there is no fallback.
  *
  * @param {string | undefined} folder
  * @param {Host} host
@@ -66,7 +66,7 @@ function locateSidecar(folder, host) {
   const kind = /** @type {string} */ (kinds[0]);
   if (!named && !packaged) {
     const python = platform === "win32" ? "python" : "python3";
-    // -P: import no json.py or folder "sidecar" from the working directory.
+    // -P: do not import a json.py or a folder "sidecar" from the working directory.
     return {
       command: [python, "-P", "-m", "sidecar"],
       startHint: noPackageHint(kind, platform, arch, `${python} -P -m sidecar was tried instead`),
@@ -101,13 +101,13 @@ function placesIn(root, name, kinds) {
 }
 
 /**
- * The program in the package that npm installed for this platform. A program inside an asar cannot be started, only its unpacked
- * copy.
+ * Finds the program in the package that npm installed for this platform. Only its unpacked copy can be started, not one inside
+ * an asar.
  *
  * @param {string} from
  * @param {string} name of the package
  * @param {string} program
- * @param {string | undefined} top as of findFile
+ * @param {string | undefined} top see findFile
  * @returns {{file: string, packed: boolean} | null}
  */
 function inPackage(from, name, program, top) {
@@ -119,8 +119,8 @@ function inPackage(from, name, program, top) {
 }
 
 /**
- * For a bundled main process, which is outside this package, and for pnpm, which installs the package's dependencies only beside its
- * real location.
+ * Searches from the package's real location: a bundled main process is outside this package, and pnpm installs the package's
+ * dependencies only next to that location.
  *
  * @param {string} from
  * @param {string} wanted
@@ -133,7 +133,7 @@ function besideThisPackage(from, wanted, top) {
   try {
     return findFile(path.dirname(fs.realpathSync(manifest)), wanted, { top });
   } catch {
-    return null; // removed in the meantime
+    return null; // just removed
   }
 }
 

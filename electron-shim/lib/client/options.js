@@ -9,7 +9,7 @@ const { closest } = require("../closest.js");
 /** @type {Record<Kind, {is: (value: any) => boolean, words: string}>} */
 const KINDS = {
   object: { is: (value) => typeof value === "object" && value !== null && !Array.isArray(value), words: "an object" },
-  // Node would make the text "null" of a null.
+  // Node would turn null into the text "null".
   environment: {
     is: (value) => KINDS.object.is(value) && Object.values(value).every((one) => one === undefined || typeof one === "string"),
     words: "an object of strings; undefined removes a variable that it would inherit",
@@ -39,7 +39,7 @@ const CONNECT = {
 const CALL = { signal: "signal", timeout: "milliseconds", urgent: null };
 /** @type {Record<string, Kind>} */
 const CLOSE = { timeout: "milliseconds" };
-const MAX_TIMER = 2 ** 31 - 1; // Node takes a longer time for one millisecond
+const MAX_TIMER = 2 ** 31 - 1; // Node turns a longer time into one millisecond
 const EXAMPLE = 'connect({ settings: { backend: { command: ["./my-backend", "--port", "{port}"] } } })';
 /** @type {Readonly<Record<"helloTimeout" | "closeTimeout" | "pingInterval" | "pingMisses" | "restartAttempts" | "restartWindow" | "restartDelay", number>>} */
 const DEFAULTS = Object.freeze({
@@ -62,9 +62,9 @@ function isArrayOf(value, kind) {
  *
  * @param {string} caller for the error text
  * @param {Record<string, any>} options
- * @param {Record<string, Kind | null>} kinds what each takes; null: anything
- * @param {{hint?: string, ignored?: (name: string, value: unknown) => boolean}} [more] `hint`: where another name may belong;
- *   `ignored`: unknown names that are no mistake
+ * @param {Record<string, Kind | null>} kinds what each option accepts; null: anything
+ * @param {{hint?: string, ignored?: (name: string, value: unknown) => boolean}} [more] `hint`: where an unknown name may belong;
+ *   `ignored`: unknown names that are not mistakes
  * @throws {TypeError}
  */
 function checkOptions(caller, options, kinds, { hint = "", ignored = () => false } = {}) {
@@ -104,8 +104,8 @@ function checkConnectOptions(options) {
 }
 
 /**
- * The options without what they inherit: if another part of the app lets a page or a file change Object.prototype, that must not choose
- * what is run.
+ * Copies the options without inherited properties: if another part of the app lets a page or a file change Object.prototype, that must
+ * not choose the program.
  *
  * @template {any} T
  * @param {T} options
@@ -118,7 +118,7 @@ function ownOptions(options) {
   return own;
 }
 
-/** A time that a timer can take; Infinity is a valid one. @param {number} milliseconds */
+/** Limits a time to what a timer accepts; Infinity is valid. @param {number} milliseconds */
 const timerTime = (milliseconds) => Math.min(milliseconds, MAX_TIMER);
 
 /** @param {Partial<Record<keyof typeof DEFAULTS, number>> | null | undefined} limits */

@@ -5,17 +5,17 @@ class Restarts {
   #attempts;
   #window;
   #delay;
-  /** @type {number[]} when it was started again, within the window */
+  /** @type {number[]} times of the restarts within the window */
   #times = [];
 
-  /** @param {{restartAttempts: number, restartWindow: number, restartDelay: number}} limits milliseconds, but for the count */
+  /** @param {{restartAttempts: number, restartWindow: number, restartDelay: number}} limits in milliseconds, except the count */
   constructor({ restartAttempts, restartWindow, restartDelay }) {
     this.#attempts = restartAttempts;
     this.#window = restartWindow;
     this.#delay = restartDelay;
   }
 
-  /** @returns {number | null} after how many milliseconds the next one may start; null: never */
+  /** @returns {number | null} the milliseconds to wait before the next restart; null: give up */
   next() {
     const now = performance.now();
     this.#times = this.#times.filter((time) => now - time < this.#window);

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Settings as environment variables, `SIDECAR_SECTION__NAME` with a TOML value. Not as `--set` flags: a command line can
- * be read by every user of the machine, and `backend.env` may hold secrets.
+ * Converts settings to environment variables, `SIDECAR_SECTION__NAME` with a TOML value. They are not `--set` flags because every
+ * user of the machine can read a command line, and `backend.env` may contain secrets.
  *
  * @param {Readonly<Record<string, any>>} settings
  * @returns {Record<string, string>}
@@ -30,7 +30,7 @@ function settingsEnvironment(settings) {
  */
 function toml(value, path) {
   if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) return String(value);
-  // A JSON string is a TOML basic string, but for DEL, which JSON leaves bare and TOML forbids.
+  // A JSON string is a TOML basic string, except for DEL, which JSON does not escape and TOML forbids.
   if (typeof value === "string") return JSON.stringify(value).replace(/\x7f/g, "\\u007f");
   if (Array.isArray(value)) return `[${value.map((one, i) => toml(one, `${path}[${i}]`)).join(", ")}]`;
   if (value !== null && typeof value === "object" && !(Symbol.iterator in value) && !(value instanceof Date)) {

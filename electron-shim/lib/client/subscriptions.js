@@ -3,13 +3,13 @@
 const { OPT_IN_EVENTS } = require("../names.js");
 
 /**
- * Subscribes the current sidecar to the opt-in events that have listeners. One request at a time, so that a page that adds and removes
- * listeners in a loop does not fill the sidecar's queue.
+ * Subscribes to those opt-in events of the current sidecar that have listeners. Sends one request at a time, so that a page that adds and
+ * removes listeners in a loop does not fill the sidecar's queue.
  */
 class Subscriptions {
   #isWanted;
   #ask;
-  /** @type {readonly string[] | null} the events that the sidecar has; null while none is there */
+  /** @type {readonly string[] | null} the sidecar's events; null while none is running */
   #events = null;
   /** @type {Set<string>} */
   #subscribed = new Set();
@@ -24,14 +24,14 @@ class Subscriptions {
     this.#ask = ask;
   }
 
-  /** @param {readonly string[] | null} events of a new sidecar, which knows of nothing yet; null: there is none any more */
+  /** @param {readonly string[] | null} events of a new sidecar, which has no subscriptions yet; null: the sidecar is gone */
   reset(events) {
     this.#events = events;
     this.#subscribed.clear();
     this.update();
   }
 
-  /** A listener was added or removed. */
+  /** Call it after a listener was added or removed. */
   update() {
     const events = this.#events;
     if (!events || this.#asking) return;

@@ -2,22 +2,22 @@
 
 const { SidecarError } = require("./errors.js");
 
-// Far below the depth at which the codec would overflow the stack, far above any sensible argument.
+// Far below the depth at which the codec overflows the stack, and far above any sensible argument.
 const MAX_DEPTH = 200;
-// A shared part counts each time that it is met, and a hole of a sparse array counts, because the codec writes each of them:
-// 28 levels of `a = [a, a]` are small in memory and 2^28 values on the wire. Checking this many values takes some 20 ms.
+// A shared value counts each time it occurs, and so does each hole of a sparse array, because the codec writes all of them:
+// 28 levels of `a = [a, a]` are small in memory and 2^28 values on the wire. Checking this many values takes about 20 ms.
 const MAX_VALUES = 100_000;
-// No frame may be longer, so nothing beyond this could be sent.
+// The maximum frame size: anything larger could not be sent.
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Refuses what MessagePack would silently turn into something else (a Map into a map of strings, a function into nil), and
- * what would take the codec seconds.
+ * Rejects values that MessagePack would silently turn into something else (a Map into a map of strings, a function into nil), and
+ * values that would take the codec seconds.
  *
  * @param {string} channel
  * @param {readonly unknown[]} args
  * @param {number} [maxBytes]
- * @throws {SidecarError} INVALID_ARGS, naming what it is and where.
+ * @throws {SidecarError} INVALID_ARGS, naming the value and its place.
  */
 function checkArgs(channel, args, maxBytes = MAX_BYTES) {
   if (args.length < 16 && args.every(isSmall)) return;
@@ -25,7 +25,7 @@ function checkArgs(channel, args, maxBytes = MAX_BYTES) {
   for (let i = 0; i < args.length; i++) check.value(args[i], i);
 }
 
-/** What needs no look inside, and is far from the limits. @param {unknown} value */
+/** Whether a value needs no closer check, because it is far from the limits. @param {unknown} value */
 function isSmall(value) {
   return (
     value === null ||
@@ -41,9 +41,9 @@ class Check {
   #values = MAX_VALUES;
   #maxBytes;
   #bytes;
-  /** @type {object[]} what the value lies in */
+  /** @type {object[]} the objects that contain the value */
   #ancestors = [];
-  /** @type {Array<string | number>} where it stands, for the error text */
+  /** @type {Array<string | number>} the value's place, for the error text */
   #path = [];
 
   /** @param {string} channel @param {number} maxBytes */
@@ -58,7 +58,7 @@ class Check {
    */
   value(value, key) {
     this.#path.push(key);
-    this.#spend(1, 1); // on the wire none takes less
+    this.#spend(1, 1); // no value takes less on the wire
     if (typeof value === "string") this.#spend(0, value.length > this.#bytes ? Infinity : Buffer.byteLength(value));
     else if (typeof value === "function") this.#refuse("a function");
     else if (typeof value === "bigint" || typeof value === "symbol") this.#refuse(`a ${typeof value}`);
@@ -109,7 +109,7 @@ class Check {
    * @returns {never}
    */
   #refuse(what) {
-    // A page chose the keys, and each may be megabytes long or steer a terminal.
+    // A page chose the keys: they may be megabytes long or contain terminal escapes.
     const place = this.#path
       .map((key) => (typeof key === "number" ? `[${key}]` : `.${key.slice(0, 40).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd")}`))
       .join("")

@@ -5,8 +5,8 @@ const AWAKE_TICKS = 12;
 
 /**
  * Pings the sidecar at every tick and calls `hung` once after `misses` unanswered ticks in a row. A tick that is late by more than a
- * whole interval means that this process itself was not running (the machine slept, or a long computation): earlier misses are
- * then ignored.
+ * whole interval means that this process itself was not running (the machine slept, or a computation blocked it): earlier
+ * misses are then ignored.
  */
 class Watchdog {
   #interval;
@@ -69,7 +69,7 @@ class Watchdog {
     this.#ticksPaused = 0;
   }
 
-  /** The machine woke up: starts counting again. */
+  /** The machine woke up: start counting again. */
   resume() {
     this.#paused = false;
     this.#missed = 0;
@@ -85,8 +85,9 @@ class Watchdog {
 const STEP_MS = 1000;
 
 /**
- * Like setTimeout, but a sleep of the machine counts for a second at most: Node's clock goes on during one on Windows, and what the
- * limit is for (a backend that saves) stood still as well.
+ * Like setTimeout, but a sleep of the machine counts for at most one second: on Windows, Node's clock continues during a sleep, while
+ * the work that the limit applies to (a backend that saves) stands still.
+ *
  * @param {() => void} over
  * @param {number} milliseconds
  * @returns {() => void} cancels it

@@ -10,17 +10,17 @@ const HELLO_WAIT_MS = 10_000;
 // answered. No channel for pages needs more than a few hundred bytes.
 const MAX_WAITING = 20_000;
 const MAX_ARGS_BYTES = 4096;
-// Of the calls that the sidecar takes at once, as many are one page's at most: one that waits for a start may wait for a minute.
+// The largest share of the sidecar's concurrent calls that one page may use: a call that waits for a start may take a minute.
 const PAGE_SHARE = 0.25;
 
 /**
  * @typedef {object} Lane
- * @property {number} active calls that the sidecar has
- * @property {Array<() => void>} queue the others
+ * @property {number} active calls in flight
+ * @property {Array<() => void>} queue waiting calls
  *
  * @typedef {object} PageCalls
  * @property {number} waiting
- * @property {Lane} stops a stop ends what the others wait for, so it must not wait for them
+ * @property {Lane} stops separate, because a stop ends what the other calls wait for and must not wait behind them
  * @property {Lane} others
  */
 
@@ -47,7 +47,7 @@ class Answers {
   }
 
   /**
-   * @param {object} sender the webContents that asks
+   * @param {object} sender the calling webContents
    * @param {string} channel
    * @param {unknown[]} args
    * @returns {Promise<any>}
@@ -107,7 +107,7 @@ class Answers {
   }
 
   /**
-   * The channels that never reject resolve with the state while no sidecar runs: then no backend runs either.
+   * Returns the answer of a channel that never rejects while no sidecar runs: then no backend runs either.
    *
    * @param {string} channel
    * @param {string} text
@@ -144,7 +144,7 @@ class Answers {
  */
 async function inTurn(lane, places, call) {
   if (lane.active < places) lane.active += 1;
-  else await new Promise((/** @type {(value: void) => void} */ resolve) => lane.queue.push(resolve)); // gets the place of one that ends
+  else await new Promise((/** @type {(value: void) => void} */ resolve) => lane.queue.push(resolve)); // takes the place of a call that ends
   try {
     return await call();
   } finally {
@@ -175,8 +175,8 @@ function goneStatus() {
 }
 
 /**
- * A plain Error: Electron carries `String(error)`, and pages match on "Error: TEXT". The sidecar's own texts have their
- * beginning already.
+ * Creates a plain Error: Electron passes on `String(error)`, and pages match on "Error: TEXT". The sidecar's own texts already
+ * start with the prefix.
  *
  * @param {string} channel
  * @param {string} text
@@ -184,7 +184,7 @@ function goneStatus() {
 function pageError(channel, text) {
   const before = /** @type {Record<string, string>} */ (FAILURES)[channel];
   const error = new Error(before && !text.startsWith(before) ? `${before}: ${text}` : text);
-  error.stack = ""; // Electron logs it, and it would name this file and not the cause
+  error.stack = ""; // Electron logs the stack, which would name this file and not the cause
   return error;
 }
 

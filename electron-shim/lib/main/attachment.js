@@ -51,7 +51,7 @@ class Attachment {
       observers: options.observers ?? [],
     }));
     const senders = createSenderCheck({
-      development: !app.isPackaged, // and never by a word of the command line, which a link or a shortcut may give
+      development: !app.isPackaged, // never by a command-line argument, which a link or a shortcut may add
       allowedOrigins: options.allowedOrigins,
       backendOrigin: () => this.#bootstrap.backend.baseUrl,
       warn: (text) => console.warn(text),
@@ -81,7 +81,7 @@ class Attachment {
     }
   }
 
-  /** It failed for good, or the app closed it: `attachSidecar` may start another one. */
+  /** Whether the sidecar failed for good or the app closed it: `attachSidecar` may then start another one. */
   get over() {
     return this.#over;
   }
@@ -90,7 +90,7 @@ class Attachment {
   #watchPower({ app, powerMonitor }) {
     if (!powerMonitor) return;
     void app.whenReady().then(() => {
-      // Not before: Electron's powerMonitor is not there earlier.
+      // Electron's powerMonitor does not exist earlier.
       if (this.#over) return;
       for (const what of /** @type {const} */ (["suspend", "resume"]))
         this.#subscriptions.on(powerMonitor, what, () => this.#sidecar.power(what));
@@ -106,13 +106,13 @@ class Attachment {
       this.#lost("FAILED");
     });
     sidecar.on("sidecar:restarted", (hello) => {
-      this.#refresh().catch(() => {}); // it died again: that is reported elsewhere
+      this.#refresh().catch(() => {}); // the sidecar died again, which is reported elsewhere
       app.emit("sidecar-restarted", hello);
     });
   }
 
   /**
-   * A sidecar's backend dies with it, and the sidecar can no longer report that, so this does.
+   * A sidecar's backend dies with it, and the sidecar can no longer report that, so this method does.
    *
    * @param {"BACKOFF" | "FAILED"} state
    */
@@ -133,7 +133,7 @@ class Attachment {
     this.#gone();
   }
 
-  /** Pages that only listen to the health, which the sidecar reports of runs that live or die by themselves, hear that none is left. */
+  /** Reports the stop to pages that only listen to the health: the sidecar reports health only for runs that live or crash. */
   #gone() {
     if (this.#fanOut.lastOf("backend:healthUpdate")?.status === "healthy")
       this.#fanOut.toAll("backend:healthUpdate", { status: "unhealthy", error: "socket hang up" });
@@ -142,7 +142,7 @@ class Attachment {
   async #refresh() {
     const before = this.#fanOut.lastOf("backend:stateChanged");
     const fresh = await this.#sidecar.call("runtime:getBootstrap");
-    const last = this.#fanOut.lastOf("backend:stateChanged"); // one that came in the same piece as the answer is newer than it
+    const last = this.#fanOut.lastOf("backend:stateChanged"); // an event read together with the answer is newer than the answer
     this.#bootstrap = last === before ? fresh : applyState(fresh, last);
   }
 
@@ -152,7 +152,7 @@ class Attachment {
     try {
       do {
         await sidecar.whenServing();
-        // One that died in the meantime is started again, as often as its budget allows.
+        // A sidecar that just died is restarted, as often as its limits allow.
         await this.#refresh().catch((error) => sidecar.hello && Promise.reject(error));
       } while (!sidecar.hello);
     } catch (error) {
@@ -179,13 +179,13 @@ class Attachment {
   }
 
   async detach() {
-    await this.close(); // until then a quit is held up
+    await this.close(); // until then a quit is delayed
     this.#subscriptions.end();
   }
 }
 
 /**
- * What is known about the app before the sidecar answers.
+ * Returns the bootstrap with what is known about the app before the sidecar answers.
  *
  * @param {import("../../types/electron").AppLike} app
  * @param {import("../../types/protocol").Settings} settings

@@ -30,7 +30,7 @@ function sidecarCommand(options, host) {
 }
 
 /**
- * The settings known from `app`, overridden by the caller's.
+ * Returns the settings known from `app`, overridden by the caller's.
  *
  * @param {AttachOptions} options
  * @param {{argv: readonly string[], resourcesPath?: string | undefined}} host
@@ -41,7 +41,7 @@ function sidecarSettings(options, { argv, resourcesPath }) {
   const settings = ownOptions(options.settings ?? {});
   const development = isDevelopment(app, argv);
   const backend = backendSettings(options, development);
-  // While developing, Electron's own resources are those of an app without any; the app's lie in its folder.
+  // In development, `resourcesPath` belongs to Electron's own default app; the app's resources are in its folder.
   const resources = app.isPackaged ? resourcesPath : path.join(app.getAppPath?.() ?? process.cwd(), "resources");
   return {
     ...settings,
@@ -74,17 +74,18 @@ function backendSettings({ backend }, development) {
     const command = ["dotnet", "run", "--no-launch-profile", "--project", project, "--urls", "http://{host}:{port}", ...args];
     return { command, cwd: path.extname(project) ? path.dirname(project) : project };
   }
-  // Electron's own working directory is that of whatever started the app: a desktop, a shell, an updater.
+  // Electron inherits its working directory from whatever started the app: a desktop, a shell, an updater.
   return executable ? { command: [executable, ...args], cwd: path.dirname(executable) } : null;
 }
 
 /**
- * Whoever starts an installed app may set its environment, and must not choose the backend's program by it, nor the sidecar's code:
- * what is undefined here is left out of what Node passes on. (SIDECAR_MARKER of a sidecar around this app is no setting.) `_PYI_` variables tell a packed program where its files are.
+ * Returns the changes to the inherited environment; Node does not pass on a variable that is undefined here. Anyone who starts an
+ * installed app may set its environment, which must choose neither the backend's program nor the sidecar's code. SIDECAR_MARKER, set by
+ * a sidecar around this app, is not a setting. `_PYI_` variables tell a packed program where its files are.
  *
  * @param {AttachOptions} options
  * @param {NodeJS.ProcessEnv} [inherited]
- * @returns {NodeJS.ProcessEnv} beside the inherited one
+ * @returns {NodeJS.ProcessEnv} added to the inherited one
  */
 function sidecarEnvironment({ app, env = {} }, inherited = process.env) {
   const foreign = app.isPackaged ? Object.keys(inherited).filter((name) => /^(SIDECAR_(?!MARKER$)|_PYI_|_MEIPASS2$)/i.test(name)) : [];

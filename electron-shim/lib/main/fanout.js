@@ -4,7 +4,7 @@ const { EVENTS, OPT_IN_EVENTS } = require("../names.js");
 
 /** @typedef {import("../../types/electron").ContentsLike} ContentsLike */
 
-/** Sends events to all pages of the app, in windows and views, and keeps the last of each kind for pages that are opened later. */
+/** Sends events to all pages of the app, in windows and views, and keeps the last event of each name for pages opened later. */
 class FanOut {
   #BrowserWindow;
   #sidecar;
@@ -13,7 +13,7 @@ class FanOut {
   #last = new Map();
   /** @type {Map<string, {pages: Set<ContentsLike>, off: () => void}>} the pages that listen to an opt-in event */
   #optedIn = new Map();
-  /** @type {Set<ContentsLike>} pages that listen to anything: no list of windows has those of views */
+  /** @type {Set<ContentsLike>} pages that listen to any event: a list of windows lacks the pages in views */
   #listening = new Set();
 
   /**
@@ -42,7 +42,7 @@ class FanOut {
 
   /**
    * @param {string} name
-   * @returns {any} the payload of the last event of that name; undefined where there was none
+   * @returns {any} the payload of the last event of that name; undefined if there was none
    */
   lastOf(name) {
     return this.#last.get(name)?.payload;
@@ -55,16 +55,16 @@ class FanOut {
    */
   #send(contents, name, payload) {
     try {
-      // A window that is being destroyed has no contents any more.
+      // A window that is being destroyed no longer has contents.
       if (!contents || contents.isDestroyed() || contents.isCrashed() || !this.#mayHear(contents)) return;
       contents.send(name, payload);
     } catch {
-      // Destroyed, or its frame disposed, between a check and the send, as in a reload: the new page asks for the last event.
+      // Destroyed, or its frame disposed, between the check and the send, e.g. by a reload: the new page requests the last event.
     }
   }
 
   /**
-   * @param {ContentsLike} contents the page that listens from now on
+   * @param {ContentsLike} contents the page that starts listening
    * @param {string} name
    * @returns {{payload: any} | null} the last event of that name
    */
@@ -108,7 +108,7 @@ class FanOut {
     this.#optedIn.delete(name);
   }
 
-  /** @param {ContentsLike} contents whose page is gone, or is a new one */
+  /** @param {ContentsLike} contents whose page is gone or was replaced */
   forget(contents) {
     for (const name of [...this.#optedIn.keys()]) this.unlisten(contents, name);
   }

@@ -4,7 +4,7 @@ const { SidecarError } = require("../client/errors.js");
 
 // Control sequences and operating system commands of ECMA-48.
 const ESCAPES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?/g;
-const MAX_LINE = 500; // characters: a dialog has to fit the screen
+const MAX_LINE = 500; // characters: a dialog must fit on the screen
 
 /**
  * @typedef {import("../../types/main").FatalReport} FatalReport

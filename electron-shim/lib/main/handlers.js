@@ -44,22 +44,22 @@ function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fa
         const refusal = senders.refusal(event);
         if (refusal) throw pageError(channel, `${channel} was refused: ${refusal}`);
         if (channel !== CREATE_RULE) return handler(event, ...args);
-        const possible = await handler(event, ...asPreview(args)); // throws where there is no rule to create, as on other systems
+        const possible = await handler(event, ...asPreview(args)); // throws if there is no rule to create, as on other systems
         if (isPreview(args)) return possible;
         await askFirst(event);
         return handler(event, ...args);
       });
     } catch {
-      throw leftover("handle", channel); // the only reason that Electron has
+      throw leftover("handle", channel); // the only reason for which Electron throws
     }
     subscriptions.add(() => ipcMain.removeHandler(channel));
   }
-  // What a listener of `on` throws ends the app, or shows the user an error.
+  // An exception in a listener of `on` ends the app, or shows the user an error.
   subscriptions.on(ipcMain, "electron-backend-sidecar:unlisten", (event, name) => {
     if (isEvent(name) && !senders.refusal(event)) fanOut.unlisten(event.sender, name);
   });
   subscriptions.on(ipcMain, SYNC_CHANNEL, (event) => {
-    if (isMainFrame(event.senderFrame)) fanOut.forget(event.sender); // a new page: what the one before it listened to is over
+    if (isMainFrame(event.senderFrame)) fanOut.forget(event.sender); // a new page: drop the subscriptions of the previous one
     event.returnValue = senders.refusal(event) ? null : bootstrap(); // without an answer the page would hang
   });
   refuseLaterListeners(ipcMain, subscriptions);
@@ -99,12 +99,12 @@ function isMainFrame(frame) {
   try {
     return !frame?.parent;
   } catch {
-    return true; // disposed: its page is gone
+    return true; // the frame was disposed: its page is gone
   }
 }
 
 /**
- * Asks the user for consent to a firewall rule. One question at a time, and none for a minute after several refusals, so that a page
+ * Asks the user for consent to a firewall rule: one question at a time, and none for a minute after several refusals, so that a page
  * that asks in a loop cannot block the screen.
  */
 class Consent {
@@ -156,7 +156,7 @@ async function agrees(dialog, window) {
     message: "Allow the app's backend through the Windows firewall?",
     detail: "Windows will ask for administrator rights.",
     buttons: ["Create Rule", "Cancel"],
-    defaultId: 1, // the key that the user happens to press must not be consent
+    defaultId: 1, // an accidental key press must not count as consent
     cancelId: 1,
     noLink: true,
   };

@@ -9,7 +9,7 @@ const SYNC_CHANNEL = "runtime:getBootstrap";
 
 /**
  * The error for a handler that an app kept from its own backend service. If two listeners answered the synchronous channel, the page
- * would get the first answer; and Electron's own error for a second handler does not say which one to remove.
+ * would get the first answer, and Electron's own error for a second handler does not say which one to remove.
  *
  * @param {"on" | "handle"} method
  * @param {string} channel
@@ -27,13 +27,13 @@ function refuseEarlierListeners(ipcMain) {
 }
 
 /**
- * Refuses what the app registers from now on.
+ * Refuses handlers and listeners that the app registers from now on.
  *
  * @param {IpcMainLike} ipcMain
  * @param {import("./subscriptions.js").Subscriptions} subscriptions
  */
 function refuseLaterListeners(ipcMain, subscriptions) {
-  // Thrown here, it reaches the caller of `on`, whose listener is not added then.
+  // Thrown here, the error reaches the caller of `on`, and the listener is not added.
   subscriptions.on(ipcMain, "newListener", (/** @type {string} */ channel) => {
     if (channel === SYNC_CHANNEL) throw leftover("on", SYNC_CHANNEL);
   });
@@ -48,7 +48,7 @@ function refuseLaterListeners(ipcMain, subscriptions) {
     };
     ipcMain[method] = guarded;
     subscriptions.add(() => {
-      if (ipcMain[method] !== guarded) return; // replaced by the app in the meantime
+      if (ipcMain[method] !== guarded) return; // the app has replaced it
       if (own) ipcMain[method] = original;
       else delete ipcMain[method];
     });

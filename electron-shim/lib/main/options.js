@@ -23,7 +23,7 @@ const ATTACH = {
   env: "environment",
   limits: "object",
 };
-/** @type {Record<string, string[]>} what each has, and a window instead of its class, ipcRenderer or another package's app has not */
+/** @type {Record<string, string[]>} methods of each module that a wrong object (a window instead of its class, ipcRenderer, another package's app) lacks */
 const MODULES = {
   app: ["getVersion", "getPath", "whenReady", "quit", "on"],
   ipcMain: ["handle", "listenerCount"],
@@ -73,7 +73,7 @@ function checkAttachOptions(options, { execPath = process.execPath, versions = p
     { hint },
   );
   checkLimits("attachSidecar", options.limits);
-  settingsEnvironment(options.settings ?? {}); // before they are merged with the app's, which would take a text apart
+  settingsEnvironment(options.settings ?? {}); // before they are merged with the app's, which would split a string into characters
   const wrong = options.allowedOrigins?.find((/** @type {string} */ origin) => !ORIGIN.test(origin));
   if (wrong !== undefined) {
     throw new TypeError(
@@ -91,11 +91,11 @@ function checkAttachOptions(options, { execPath = process.execPath, versions = p
 }
 
 /**
- * Refuses a repeated call that asks for something else, which would be ignored. An option that is left out asks for nothing, and each
- * call may make its own functions.
+ * Refuses a repeated call with different options, which would be ignored. An omitted option is not a difference, and each call may
+ * pass its own functions.
  *
  * @param {Record<string, any>} options
- * @param {Record<string, any>} first those of the call that started the sidecar
+ * @param {Record<string, any>} first the options of the call that started the sidecar
  * @throws {TypeError}
  */
 function checkRepeated(options, first) {

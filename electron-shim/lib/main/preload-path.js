@@ -8,7 +8,7 @@ const { pageUrl } = require("../docs.js");
 const NAME = "preload.standalone.js";
 
 /**
- * The file for `webPreferences.preload`: in this package, beside a bundled main process, or in the node_modules above it.
+ * Returns the file for `webPreferences.preload`: in this package, next to a bundled main process, or in a node_modules folder above it.
  *
  * @param {string} [from] the folder of the running code
  * @param {Pick<import("../client/locate.js").Host, "packaged" | "resourcesPath">} [host]

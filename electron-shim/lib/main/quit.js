@@ -2,10 +2,10 @@
 
 const { Subscriptions } = require("./subscriptions.js");
 
-// Windows sends it after every query: wParam 1, the session ends (Electron's "session-end"); wParam 0, another program refused
-// and it goes on, of which Electron has no event (learn.microsoft.com/windows/win32/shutdown/wm-endsession).
+// Windows sends it after every query. wParam 1: the session ends (Electron's "session-end"). wParam 0: another program refused and
+// the session continues, for which Electron has no event (learn.microsoft.com/windows/win32/shutdown/wm-endsession).
 const WM_ENDSESSION = 0x0016;
-// If the app is still running after this time, the logoff was cancelled, even if that message never came.
+// If the app is still running after this time, the logoff was cancelled, even if the message never arrived.
 const SESSION_WAIT_MS = 60_000;
 
 /**
@@ -29,7 +29,7 @@ const SESSION_WAIT_MS = 60_000;
 function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = new Subscriptions(), sessionWait = SESSION_WAIT_MS }) {
   /** The sidecar has exited: quits are no longer delayed. */
   let gone = false;
-  /** A quit is waiting for it. */
+  /** A quit is waiting for the sidecar's exit. */
   let asked = false;
   /** The app is quitting; a listener or window can still cancel it (in Electron a cancelled close cancels the quit). */
   let leaving = false;
@@ -64,7 +64,7 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = ne
       stayIfRefused(event);
       return;
     }
-    if (event.defaultPrevented) return; // another listener prevented it; a later quit comes as a new event
+    if (event.defaultPrevented) return; // another listener prevented it; a later quit is a new event
     event.preventDefault();
     if (asked) return;
     asked = true;
@@ -81,11 +81,11 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = ne
     });
   }
 
-  // A logoff gives seconds at most, and Electron ends with the handlers of "session-end", its children with it: whatever is
-  // to end in order must begin with the query. The end of stdin is the short ladder (1.5 s).
+  // A logoff leaves a few seconds at most, and Electron exits with its children after the handlers of "session-end", so an orderly
+  // shutdown must begin with the query. Closing stdin starts the short ladder (1.5 s).
   function endSession() {
     sidecar.abandon();
-    if (closing) return; // it was ending anyway
+    if (closing) return; // already closing
     clearTimeout(sessionTimer);
     sessionTimer = setTimeout(sessionGoesOn, sessionWait).unref();
   }
@@ -95,7 +95,7 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = ne
     if (!closing) void sidecar.reopen();
   }
 
-  /** @type {Set<Subscriptions>} those of each window, dropped with it */
+  /** @type {Set<Subscriptions>} one per window, dropped with the window */
   const windows = new Set();
   subscriptions.add(() => windows.forEach((one) => one.end()));
 
@@ -107,7 +107,7 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = ne
     own.on(window, "query-session-end", (event) => whenAllowed(event, (allowed) => allowed && endSession()));
     own.on(window, "session-end", () => endSession());
     own.on(window, "close", stayIfRefused);
-    // Not prevented, the page's request to stay is granted.
+    // Unless a listener prevents this event, the page's request to stay is granted.
     own.on(window.webContents, "will-prevent-unload", (event) => whenAllowed(event, (allowed) => allowed && leaving && stay()));
     if (window.hookWindowMessage && !window.isWindowMessageHooked?.(WM_ENDSESSION)) {
       window.hookWindowMessage(WM_ENDSESSION, (wParam) => {

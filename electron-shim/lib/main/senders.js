@@ -14,7 +14,7 @@ const FOREIGN_TYPES = new Set(["webview", "remote", "backgroundPage"]);
  * @param {(text: string) => void} options.warn
  */
 function createSenderCheck({ development, allowedOrigins, backendOrigin, warn }) {
-  /** @type {Set<string>} origins of which a warning was given */
+  /** @type {Set<string>} origins already warned about */
   const warned = new Set();
 
   /** @param {string} origin */
@@ -54,7 +54,7 @@ function createSenderCheck({ development, allowedOrigins, backendOrigin, warn })
       return `its origin ${origin} is not allowed (option allowedOrigins)`;
     },
 
-    /** @param {import("../../types/electron").ContentsLike} contents whether events may be sent to what its main frame shows now */
+    /** @param {import("../../types/electron").ContentsLike} contents whether events may be sent to the page that its main frame shows now */
     mayHear(contents) {
       return allowed(originOf(contents.mainFrame));
     },
@@ -71,7 +71,7 @@ function originOf(frame) {
     const url = new URL(frame.url);
     return url.protocol === "file:" ? "file://" : url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
   } catch {
-    return "null"; // no address, or a frame that was disposed in the meantime: Electron throws where one asks it anything
+    return "null"; // no address, or a disposed frame: Electron throws when its properties are read
   }
 }
 
