@@ -1,8 +1,8 @@
-"""How a tree is killed: stopped first, so that no fork outruns the kill, then killed. The caller waits."""
+"""How a tree is killed: first stopped, so that no fork outruns the kill, then killed. The caller does the waiting."""
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
 import os
 import sys
 import time
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 # A stopped process is T, or t under a debugger. D cannot fork: it is in the kernel, or waits for its vfork child,
 # which is in the tree itself.
 _QUIET = "TtD"
-# A process that will not stop (a tracer holds it), or one that is not ours to stop and forks on and on, must not delay
-# the kill for ever.
+# A process that does not stop (a tracer holds it), or one that we may not stop and that keeps forking, must not delay
+# the kill forever.
 _MAX_QUIET_LOOKS = 20
 _MAX_LOOKS = 200
 _PAUSE = 0.002
-_PAUSE_EACH = 0.0002  # the kernel takes about that long to take a process apart
-_MAX_PAUSE = 0.1  # for what takes its time to die
+_PAUSE_EACH = 0.0002  # the kernel takes about that long to tear down a process
+_MAX_PAUSE = 0.1  # for processes that die slowly
 
 
 class TreeKill:
-    """One kill in progress. ``growing``: the last step met a new process. ``killed``: what was alive when it got SIGKILL."""
+    """One kill in progress. ``growing``: the last step found a new process. ``killed``: processes that were alive when they got SIGKILL."""
 
     def __init__(
         self,
@@ -38,10 +38,10 @@ class TreeKill:
         *,
         keeps_orphans: bool = False,
     ) -> None:
-        """``members`` gives the tree, parents first; each is stopped before the next one is asked for, in half of the ``seconds``.
+        """``members`` yields the tree, parents first; each is stopped before the next is requested. Stopping takes at most half of ``seconds``.
 
-        ``keeps_orphans``: ``members`` has them too (a subreaper). Then one look without a new process suffices: a fork that was
-        under way leaves an orphan for the next look, and no fork begins while a signal is pending.
+        ``keeps_orphans``: ``members`` includes orphans (a subreaper). Then one look without a new process is enough: a fork in
+        progress leaves an orphan for the next look, and no fork begins while a signal is pending.
         """
         self._keeps_orphans = keeps_orphans
         self._members = members
@@ -59,23 +59,23 @@ class TreeKill:
 
     @property
     def over(self) -> bool:
-        """Whether the time is over, and what the last look met has got SIGKILL."""
+        """Whether the time is up, and everything that the last look found was sent SIGKILL."""
         return not self._restless and time.monotonic() > self._deadline
 
     def outcome(self, alive: list[Entry]) -> tuple[list[Entry], list[Entry]]:
-        """What is alive in the end, each once, and what SIGKILL ended."""
+        """Returns what is still alive, without duplicates, and what SIGKILL ended."""
         survivors = {entry.key: entry for entry in alive}
         return list(survivors.values()), [entry for key, entry in self.killed.items() if key not in survivors]
 
     def prolong(self) -> None:
-        """The time begins again."""
+        """Restarts the time."""
         self._deadline = time.monotonic() + self._seconds
 
     def step(self, group: int = 0) -> float | None:
-        """Looks once and acts. The seconds to wait before the next step (0: at once); None when two looks in a row met nothing alive.
+        """Looks once and acts. Returns the seconds to wait before the next step (0: none); None once two looks in a row found nothing alive.
 
-        One look may miss what forks and leaves between the list of children and the look at each. ``group``: one whose leader is
-        our unreaped child, so that it cannot be another's; one call each stops it before the look and kills it afterwards.
+        One look may miss a process that forks and exits between the listing of children and the look at each. ``group``: a group
+        whose leader is our unreaped child, so its id cannot be reused; one call stops it before the look, another kills it afterwards.
         """
         if group and not signal_group(group, int(signal.SIGSTOP)):
             group = 0
@@ -95,7 +95,7 @@ class TreeKill:
             return 0.0 if self._empty_looks == 1 else None
         self._looks += 1
         self._quiet_looks = 0 if self.growing else self._quiet_looks + 1
-        # kill(2) returns before the target has stopped: a fork that was under way may still succeed.
+        # kill(2) returns before the target has stopped: a fork in progress may still succeed.
         restless = self.growing or (
             not self._keeps_orphans and any(e.state not in _QUIET and e.key not in self.killed for e in tree)
         )
@@ -113,7 +113,7 @@ class TreeKill:
 
 
 def signal_group(group: int, number: int) -> bool:
-    """False where none of it could be sent the signal."""
+    """Sends a signal to a group; False if no process of it could be signalled."""
     try:
         os.killpg(group, number)
     except OSError:

@@ -1,8 +1,8 @@
-"""Landlock, Linux' sandbox for processes without privileges, by its three system calls.
+"""Landlock, Linux's sandbox for processes without privileges, through its three system calls.
 
 Sources: Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h. A ruleset names the rights that it handles
-(all others stay) and where each is given; ``restrict`` applies it for good, through fork, setsid and execve. The versions
-("ABI") add rights. The numbers of the calls are the same wherever Python runs, but for alpha.
+(all others stay) and where each is granted; ``restrict`` applies it permanently, through fork, setsid and execve. Each version
+("ABI") adds rights. The system call numbers are the same wherever Python runs, except on alpha.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 
 from .prctl import call_libc
 
-# Rights on files, of which the last three came with ABI 2, 3 and 5
+# Rights on files; the last three need ABI 2, 3 and 5
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE = 1 << 4, 1 << 5
 MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (1 << bit for bit in range(6, 13))
@@ -31,7 +31,7 @@ Rules = tuple[int, int, int, tuple[tuple[bytes, int], ...], tuple[tuple[int, int
 
 
 def abi() -> int:
-    """The version of Landlock; 0 where the kernel is older than 5.13, or was built or booted without it."""
+    """Returns the version of Landlock; 0 if the kernel is older than 5.13, or was built or booted without it."""
     try:
         return _call(_CREATE_RULESET, None, 0, _VERSION_FLAG)
     except OSError:
@@ -39,7 +39,7 @@ def abi() -> int:
 
 
 def known_to(version: int, rules: Rules) -> Rules:
-    """The rules without the rights that a version does not know."""
+    """Returns the rules without the rights that a version lacks."""
     files, network, scopes, paths, ports = rules
     if not version:
         return 0, 0, 0, (), ()
@@ -50,9 +50,9 @@ def known_to(version: int, rules: Rules) -> Rules:
 
 
 def restrict(rules: Rules) -> None:
-    """Puts this thread under the rules; no_new_privs must be set. OSError: the kernel refused. A missing path gives no right."""
+    """Applies the rules to this thread; no_new_privs must be set. OSError: the kernel refused. A missing path grants no right."""
     files, network, scopes, paths, ports = rules
-    # struct landlock_ruleset_attr; an older kernel takes the longer one as long as what it does not know is zero.
+    # struct landlock_ruleset_attr; an older kernel accepts the longer struct if the part that it does not know is zero.
     ruleset = _call(_CREATE_RULESET, struct.pack("=QQQ", files, network, scopes), 24, 0)
     try:
         for path, rights in paths:

@@ -17,7 +17,7 @@ assert sys.platform != "win32"
 
 
 class GuardianLink:
-    """Sends requests without ever blocking, and hands on reports one by one; reports once that the guardian is gone."""
+    """Sends requests without ever blocking, delivers reports one by one, and reports once that the guardian is gone."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class GuardianLink:
         self._loop.add_reader(guardian.socket.fileno(), self._readable)
 
     def request(self, *message: Any, fds: Sequence[int] = ()) -> None:
-        """Queues a request. The descriptors are copied; the caller may close its own at once. OSError: there is none left."""
+        """Queues a request. The descriptors are copied; the caller may close its own at once. OSError: no descriptor is left."""
         if not self.open:
             return
         idle = not self._unsent
@@ -53,15 +53,15 @@ class GuardianLink:
         self.wake()
 
     def wake(self) -> None:
-        """Lets a stopped guardian go on. It is our own child and not waited for, so the pid is its own."""
+        """Lets a stopped guardian continue. It is our unreaped child, so its pid cannot be reused."""
         self._signal(signal.SIGCONT)
 
     def destroy(self) -> None:
-        """Kills a guardian that does not answer; what follows is as if another program had killed it."""
+        """Kills a guardian that does not answer; what follows is the same as after a kill by another program."""
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        """Ends the lifeline: the guardian kills what it still has, and leaves."""
+        """Closes the lifeline: the guardian kills what it still has, and exits."""
         if self.open:
             self.wake()
             self.open = False
@@ -92,7 +92,7 @@ class GuardianLink:
             self._loop.add_writer(sock.fileno(), self._flush)
             return
         except OSError:
-            self._drop_unsent()  # the guardian is gone; the read side learns it
+            self._drop_unsent()  # the guardian is gone, which the read side will see
         self._loop.remove_writer(sock.fileno())
 
     def _drop_unsent(self) -> None:
@@ -104,14 +104,14 @@ class GuardianLink:
             alive = self._inbox.receive(self.guardian.socket)
         except BlockingIOError:
             return
-        self._hand_on()
+        self._deliver()
         if not alive:
-            # Once the stream has ended nothing else can come; what is still held back is handed on first.
+            # Nothing more can come; queued reports are delivered first.
             self._loop.remove_reader(self.guardian.socket.fileno())
             self._loop.call_soon(self._ended)
 
-    def _hand_on(self) -> None:
-        """One report a turn: the task that one wakes acts before the next one is handed on."""
+    def _deliver(self) -> None:
+        """Delivers one report per turn of the loop: the task that it wakes acts before the next report is delivered."""
         if self._paused:
             return
         message = self._inbox.next()
@@ -120,11 +120,11 @@ class GuardianLink:
             try:
                 self._report(message)
             finally:
-                self._loop.call_soon(self._resume)  # behind the task that was woken
+                self._loop.call_soon(self._resume)  # after the task that was woken
 
     def _resume(self) -> None:
         self._paused = False
-        self._hand_on()
+        self._deliver()
 
     def _ended(self) -> None:
         if self._paused:

@@ -1,6 +1,6 @@
-"""The datagram socket to which a backend reports as to systemd (NOTIFY_SOCKET), with the proof of who sent what.
+"""The datagram socket to which a backend sends systemd notifications (NOTIFY_SOCKET), with proof of each sender.
 
-Linux alone: on macOS no datagram names its sender (LOCAL_PEERCRED is of streams), Windows has no datagrams on AF_UNIX.
+Linux only: on macOS no datagram names its sender (LOCAL_PEERCRED is for streams), Windows has no datagrams on AF_UNIX.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PREFIX = "notify-"
 
 
 class NotifySocket:
-    """See base.NotifyChannel. Bound to a path, which a sandbox can give; to an abstract name where that is impossible."""
+    """See base.NotifyChannel. Bound to a path, which a sandbox can allow; to an abstract name if that is impossible."""
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError: no descriptor is left."""
@@ -34,7 +34,7 @@ class NotifySocket:
             make_folder(str(folder))
             _remove_dead(folder)
             if len(os.fsencode(self._path)) > _MAX_PATH:
-                raise OSError("too long")  # noqa: TRY301 - as any other reason
+                raise OSError("too long")  # noqa: TRY301 - like any other reason
             bind_file(self._socket, self._path)
             self.address = str(self._path)
         except OSError:
@@ -47,7 +47,7 @@ class NotifySocket:
         return self._socket.fileno()
 
     def receive(self, size: int) -> Datagram | None:
-        """See base. There is room for the credentials alone, so the kernel closes descriptors that come along (unix(7))."""
+        """See base. The buffer has room only for credentials, so the kernel closes any descriptors that are sent (unix(7))."""
         try:
             data, ancillary, flags, _ = self._socket.recvmsg(
                 size, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_DONTWAIT
@@ -68,7 +68,7 @@ class NotifySocket:
 
 
 def _remove_dead(folder: Path) -> None:
-    """Sockets of killed sidecars: no process is bound to them. To connect to any other file is refused too: connect(2)."""
+    """Removes the sockets of killed sidecars: no process is bound to them. connect(2) refuses any other kind of file too."""
     for path in folder.glob(f"{_PREFIX}*"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             try:

@@ -1,4 +1,4 @@
-"""How many processes the kernel has killed because memory ran out, from its own counters. Linux; elsewhere unknown."""
+"""How many processes the kernel has killed because memory ran out, from its own counters. Linux only; unknown elsewhere."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def read(root: str = "/") -> Counts:
-    """The counts of this process's control group and of the whole system; None where the kernel does not say."""
+    """Returns the counts of this process's control group and of the whole system; None if the kernel does not report them."""
     return _of_our_group(root), _count(f"{root}/proc/vmstat", b"oom_kill")
 
 
 def was_killed(before: Counts, after: Counts, status: ExitStatus) -> bool | None:
     """Whether the run between the two readings was killed because memory ran out; None if unknown.
 
-    The killer uses SIGKILL (137 from a shell); with another status a launcher may have outlived its program. A counter that
-    stood still acquits it; one of the system may be about others.
+    The kernel uses SIGKILL (137 from a shell); with another status a launcher may have outlived its program. An unchanged counter
+    rules an out-of-memory kill out; a higher system-wide count may concern other processes.
     """
     if before[0] is not None and after[0] is not None and after[0] > before[0]:
         return True
@@ -28,7 +28,7 @@ def was_killed(before: Counts, after: Counts, status: ExitStatus) -> bool | None
 
 
 def _of_our_group(root: str) -> int | None:
-    """From memory.events of cgroup v2, or memory.oom_control of v1."""
+    """Reads memory.events of cgroup v2, or memory.oom_control of v1."""
     for line in _lines(f"{root}/proc/self/cgroup"):
         controllers, _, path = line.partition(b":")[2].partition(b":")
         name = path.strip(b"/").decode("utf-8", "surrogateescape")

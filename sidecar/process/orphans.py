@@ -1,4 +1,4 @@
-"""The kill of what a dead guardian has left: an earlier sidecar's, or our own, whose orphans are the sidecar's children now."""
+"""Kills what a dead guardian has left: an earlier sidecar's, or our own, whose orphans are now the sidecar's children."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ assert sys.platform != "win32"
 
 
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
-    """Kills the roots that may have the marker, all below, and what was started with it. Gives the killed and the survivors."""
+    """Kills the roots that may have the marker, all below them, and what was started with it. Returns the killed and the survivors."""
     processes = source()
     roots = [root for root in roots if _may_have(processes.environment(root.pid), marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}
     name, _, value = marker.partition("=")
-    # If we ourselves run below that backend, a process with its marker may be the app that started us.
+    # If we run below that backend ourselves, a process with its marker may be the app that started us.
     assignment = b"" if os.environ.get(name) == value else marker.encode()
     spared = _ancestry(processes.table())
 
     def members() -> Iterator[tree.Entry]:
-        """What is proven at this look, or was at an earlier one: a process stays ours when its parent has ended."""
+        """Yields what is proven by this look or was by an earlier one: a process stays ours after its parent has ended."""
         entries = processes.table()
         mine = {root.pid for root in roots if root.pid in entries and entries[root.pid].started == root.started}
         mine |= {entry.pid for entry in entries.values() if entry.key in found}
@@ -36,7 +36,7 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
         for entry in proven:
             found.setdefault(entry.key, entry)
             yield entry
-        # The youngest first, and each as it is now: a process that forks and leaves is gone a moment later.
+        # The youngest first, each read just now: a process that forks and exits is gone a moment later.
         for pid in sorted(processes.pids(), reverse=True) if assignment else ():
             fresh = processes.read_entry(pid) if pid not in spared else None
             if fresh is not None and fresh.key not in found and assignment in processes.environment(pid):
@@ -55,7 +55,7 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
 
 
 def _ancestry(entries: Mapping[int, tree.Entry]) -> set[int]:
-    """This process and all above it."""
+    """Returns this process and its ancestors."""
     found = {os.getpid()}
     pid = os.getppid()
     while pid in entries and pid not in found:
@@ -65,7 +65,7 @@ def _ancestry(entries: Mapping[int, tree.Entry]) -> set[int]:
 
 
 def _may_have(environment: list[bytes], assignment: bytes) -> bool:
-    """Whether the process was started with it, or wrote a title over its variables. One that shows none is not ours."""
+    """Whether the process was started with the variable, or has overwritten its environment with a title. One that shows no environment is not ours."""
     entries = [entry for entry in environment if entry]
     return assignment in entries or not all(b"=" in entry for entry in entries)
 
@@ -73,10 +73,10 @@ def _may_have(environment: list[bytes], assignment: bytes) -> bool:
 async def kill_adopted(
     root: ProcessId, marker: bytes, seconds: float, *, only_proven: bool
 ) -> tuple[list[Survivor], list[Survivor]]:
-    """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count off Linux.
+    """Kills the tree; returns what is alive after ``seconds``, and what SIGKILL ended. Off Linux ``root`` and ``marker`` identify the tree.
 
-    ``only_proven``: a child counts with the marker alone, for others may be children of this process too: what a script had started
-    before it became the sidecar (exec), and as the first process of a container it gets the orphans of all.
+    ``only_proven``: a child counts only with the marker, because this process may have other children: those of a script that
+    became the sidecar (exec), and, if it is the first process of a container, all orphans there.
     """
     processes = Descendants(os.getpid(), marker=marker)
     processes.add_root(root.pid, root.started)
@@ -96,8 +96,8 @@ async def kill_adopted(
                 foreign.add(entry.pid)
 
     kill = killing.TreeKill(members, processes.send, seconds)
-    # What ended since the look before may have forked first, and its child is not in this look.
-    while ((pause := kill.step()) is not None or reaped) and not kill.over:  # noqa: ASYNC110 - ends of processes that are no children yet come without an event
+    # What ended since the last look may have forked before, and this look missed its child.
+    while ((pause := kill.step()) is not None or reaped) and not kill.over:  # noqa: ASYNC110 - the end of a process that is not our child yet is no event
         await asyncio.sleep(pause or 0)
     survivors, killed = (
         [Survivor(e.pid, e.name) for e in group] for group in kill.outcome([e for e in members() if e.alive])
@@ -106,7 +106,7 @@ async def kill_adopted(
 
 
 async def reap(pid: int, seconds: float) -> None:
-    """Waits until a child of the sidecar has ended, and no longer if a process that traces it keeps its status."""
+    """Waits until a child of the sidecar has ended; a zombie whose tracer keeps its status counts as ended."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while loop.time() < deadline:
@@ -117,7 +117,7 @@ async def reap(pid: int, seconds: float) -> None:
 
 
 def _has_ended(pid: int) -> bool:
-    """By pid, never any child: asyncio would lose its own."""
+    """Reaps the pid, and returns whether it has ended. Never waits for any child: asyncio would lose the status of its own."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:

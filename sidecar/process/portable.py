@@ -1,8 +1,8 @@
-"""The process table where there is no /proc: the same functions as tree.py, through psutil; and a memory of the tree.
+"""The process table without /proc: the same functions as tree.py, through psutil; and a memory of the tree.
 
-Without a subreaper ancestry is lost with a parent. So the tree is looked at again and again, and what was seen stays known. A
-process is ours if its parent is, its session was opened by one of ours, or our marker is in its environment. What left its
-session, lost its parent between two looks *and* cleared its environment escapes.
+Without a subreaper, ancestry is lost when a parent ends. So the tree is read repeatedly, and what was seen stays known. A
+process is ours if its parent is, if one of ours opened its session, or if our marker is in its environment. A process escapes
+if it left its session, lost its parent between two looks *and* cleared its environment.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def pids() -> list[int]:
-    """Of every process that can be seen."""
+    """Returns the pid of every visible process."""
     import psutil
 
     return psutil.pids()
 
 
 def table() -> dict[int, Entry]:
-    """Every process that can be seen."""
+    """Returns every visible process by its pid."""
     return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
 
 
@@ -62,7 +62,7 @@ def _ask(name: str, pid: int) -> int:
 
 
 def send(entry: Entry, number: int) -> bool:
-    """Sends a signal after the start time was verified; see tree.send."""
+    """Sends a signal after verifying the start time; see tree.send."""
     now = read_entry(entry.pid)
     if now is None or now.started != entry.started:
         return False
@@ -84,19 +84,19 @@ def environment(pid: int) -> list[bytes]:
 
 
 class Memory:
-    """What was ever seen of one tree and still lives."""
+    """All processes ever seen of one tree that are still alive."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, float], Entry] = {}
         self._sessions: set[int] = set()
 
     def add_root(self, entry: Entry) -> None:
-        """The backend; its session is its own."""
+        """Adds the backend, which leads its own session."""
         self._known[entry.key] = entry
         self._sessions.add(entry.pid)
 
     def look(self, entries: Mapping[int, Entry], marker: bytes | None = None) -> list[Entry]:
-        """The tree as it is now, parents first. With a marker, the environment of every process is read too."""
+        """Returns the tree as it is now, parents first. With a marker, reads the environment of every process too."""
         known = {entry.pid: entry for entry in entries.values() if entry.key in self._known}
         self._sessions &= {entry.session for entry in entries.values()} | {entry.pid for entry in known.values()}
         grown = True

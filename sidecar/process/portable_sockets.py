@@ -1,4 +1,4 @@
-"""Listening TCP sockets where there is no /proc, through psutil."""
+"""Listening TCP sockets without /proc, through psutil."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import ListeningSocket
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port; macOS reports only processes of the same user, so others are missing."""
+    """Returns who listens on the port; macOS reports only processes of the same user, so others are missing."""
     import psutil
 
     try:
@@ -35,6 +35,6 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 
 def _listening(connections: Iterable[tuple[Any, int | None]]) -> list[ListeningSocket]:
-    """Of psutil's connections and their owners, those that listen."""
+    """Returns the listening ones of psutil's connections and their owners."""
     listening = ((item, pid) for item, pid in connections if item.laddr and item.status == "LISTEN")
     return [ListeningSocket(item.laddr[0], item.laddr[1], pid) for item, pid in listening]

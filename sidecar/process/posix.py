@@ -1,4 +1,4 @@
-"""Runs on Linux and macOS, through the guardian; if that is killed, the sidecar, a subreaper too, kills its tree."""
+"""Runs on Linux and macOS, through the guardian; if the guardian is killed, the sidecar, also a subreaper, kills the tree."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .spec import EarlyRun, LaunchSpec
 
 assert sys.platform != "win32"
 
-_MAX_GUARDIANS = 3  # that one launch may lose
-_LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
-_IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
+_MAX_GUARDIANS = 3  # how many one launch may lose
+_LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve, which may be slow on a network file system
+_IDLE_TIMEOUT = 2.0  # seconds for a guardian with nothing to kill to end
 _WITHOUT_PROC = (
     "/proc is not readable here, or belongs to another pid namespace. The backend and all its processes still end on a stop, and with the sidecar. Not available: their CPU time and memory, limits.memory, and which program listens on a port. Not promised: that the"
     " next start finds what is left if the sidecar and its guardian are killed at once. Mount /proc to fix this."
@@ -59,7 +59,7 @@ class PosixProcessLayer:
         return ProcessId(*entry.key) if entry is not None else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
-        """See base. Raises InternalError too: it was killed in the meantime, or no guardian stays alive."""
+        """See base. Also raises InternalError: the run was killed in the meantime, or no guardian stays alive."""
         for _attempt in range(_MAX_GUARDIANS):
             await self._idle()
             try:
@@ -72,7 +72,7 @@ class PosixProcessLayer:
         )
 
     async def close(self) -> list[Survivor]:
-        """Kills what is left, and releases the guardian. Gives what would not die."""
+        """Kills what is left, releases the guardian, and returns the survivors."""
         survivors: list[Survivor] = []
         if self._run is not None:
             self._run.kill()
@@ -86,7 +86,7 @@ class PosixProcessLayer:
         return survivors
 
     async def _idle(self) -> None:
-        """Waits until no run is left, and no clean-up after a lost guardian."""
+        """Waits until no run is left and no clean-up after a lost guardian is in progress."""
         if self._run is not None:
             await asyncio.shield(self._run.ended)
         while self._cleanup is not None:
@@ -115,7 +115,7 @@ class PosixProcessLayer:
         return run
 
     async def _discard(self, early: EarlyRun, spec: LaunchSpec) -> None:
-        """Ends an early run that is not what is wanted after all: its program or its folder changed in the meantime."""
+        """Ends an early run that no longer fits: its program or its folder changed in the meantime."""
         self._report(LAUNCHED_AGAIN)
         self._serial = early.serial
         run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, NOT_HEARD)
@@ -168,11 +168,11 @@ class PosixProcessLayer:
                     run.tree_gone(survivors, killed)
                 else:
                     run.abandon(_GuardianLostError())
-                await self._reap_guardian()  # one that a process of the tree traced
+                await self._reap_guardian()  # in case a process of the tree traced it
         finally:
             self._cleanup = None
 
     async def _reap_guardian(self) -> None:
-        """Waits until it has ended, or for as long as it may wait for survivors."""
+        """Waits until the guardian has ended, but no longer than it may wait for survivors."""
         seconds = self._run.spec.kill_deadline if self._run is not None else _IDLE_TIMEOUT
         await orphans.reap(self._guardian.pid, seconds)

@@ -18,13 +18,13 @@ from .spec import LaunchSpec
 
 assert sys.platform != "win32"
 
-_BUFFER = bytearray(131072)  # one for all: a read is handed on before the next one begins
+_BUFFER = bytearray(131072)  # shared: each read is delivered before the next one begins
 _VIEW = memoryview(_BUFFER)
-_LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed while a process holds it
+_LAST_READS = 16  # at most 2 MiB are read from a pipe before it is closed while a process still holds it
 
 
 class OutputPipe:
-    """The read end of one of the two pipes, in the loop until its end or until it is closed."""
+    """Reads one of the two pipes in the loop, until its end or until it is closed."""
 
     def __init__(self, stream: str, deliver: Callable[[str, bytes], None], ended: Callable[[], None]) -> None:
         self._stream = stream
@@ -34,18 +34,18 @@ class OutputPipe:
         self._fd = -1
 
     def read(self, fd: int) -> None:
-        """Begins to read from that end."""
+        """Begins to read from the descriptor."""
         self._fd = fd
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
 
     @property
     def closed(self) -> bool:
-        """No more output will be sent."""
+        """Whether no more output will be delivered."""
         return self._fd < 0
 
     def _read(self) -> bool:
-        """Once a turn, so that a flood leaves the loop its turns. False when there is nothing (more) to read."""
+        """Reads once per turn, so that a flood does not block the loop. False if nothing is left to read."""
         try:
             count = os.readv(self._fd, [_BUFFER])
         except BlockingIOError:
@@ -60,7 +60,7 @@ class OutputPipe:
         return False
 
     def close(self) -> None:
-        """Reads what is there, and closes, even if a process holds the other end. ``ended`` is not called."""
+        """Reads what is available, then closes, even if a process holds the other end. Does not call ``ended``."""
         self._ended = lambda: None
         for _read in range(_LAST_READS):
             if self._fd < 0 or not self._read():
@@ -74,12 +74,12 @@ class OutputPipe:
             self._fd = -1
 
 
-# Seconds that a pipe is still read after the end of the tree, when a process outside holds it open. What the root leaves
-# behind may still report how it shuts down, and a closed pipe would end it by SIGPIPE.
+# Seconds that a pipe is still read after the end of the tree if an outside process holds it open: that process may still
+# print how it shuts down, and a closed pipe would kill it (SIGPIPE).
 _DRAIN = 0.5
-# Seconds within which the end of the root must be reported, and once more: this process may have slept.
+# Seconds within which the end of the root must be reported; allowed twice, because this process may have slept.
 _REPORT_TIMEOUT = 5.0
-_ANSWER_TIMEOUT = 1.0  # seconds within which a guardian that was asked to kill must have begun
+_ANSWER_TIMEOUT = 1.0  # seconds within which a guardian that was asked to kill must begin
 
 
 class PosixRun:
@@ -104,7 +104,7 @@ class PosixRun:
         self._survivors: list[Survivor] | None = None
 
     def request_launch(self, marker: str) -> None:
-        """Sends the program to the guardian, with the pipes for its output. OSError: no descriptor is left; the run has ended then."""
+        """Sends the program and its output pipes to the guardian. OSError: no descriptor is left, and the run has ended."""
         ends: tuple[int, ...] = ()
         try:
             ends, outputs, stdin = channel.open_streams(self.spec.stdin)
@@ -120,7 +120,7 @@ class PosixRun:
                 os.close(fd)
 
     def adopt(self, outputs: tuple[int, int], stdin: int) -> None:
-        """Begins to read its output; ``stdin``: the write end, which closes on execve and is in this process alone."""
+        """Begins to read the output; ``stdin``: the write end, which is close-on-exec and only in this process."""
         self._stdin = stdin
         for pipe, fd in zip(self._outputs, outputs, strict=True):
             pipe.read(fd)
@@ -148,7 +148,7 @@ class PosixRun:
             self._link.request("interrupt", self.serial, self.spec.graceful if seconds is None else seconds)
 
     def kill(self) -> None:
-        """Kills the tree. A guardian that does not begin within a second is killed too, and the sidecar does it."""
+        """Kills the tree. If the guardian does not begin within a second, it is killed too, and the sidecar kills the tree."""
         self.close_stdin()
         if not self.ended.done():
             self._link.request("kill", self.serial)
@@ -160,14 +160,14 @@ class PosixRun:
         return [ProcessId(*entry.key) for entry in entries]
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """TCP sockets on which the tree listens; None where the system does not report them."""
+        """TCP sockets on which the tree listens; None if the system does not report them."""
         entries = self._entries()
         if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self._has_plainly_ended()):
-            return None  # some of it lives, and /proc does not show it
+            return None  # part of the tree is alive, and /proc does not show it
         return find_listeners_of([entry.pid for entry in entries])
 
     def _has_plainly_ended(self) -> bool:
-        """Whether a tree that is not seen is not there, before the guardian's report of that is read."""
+        """Whether a tree that is not visible has ended, even before the guardian reports that."""
         if self.ended.done():
             return True
         pid = self.identity.pid
@@ -187,14 +187,14 @@ class PosixRun:
         return found.alive()
 
     def reported(self, kind: str, *facts: Any) -> None:
-        """Takes a report of the guardian about this run."""
+        """Handles a report from the guardian about this run."""
         if kind == "spawned":
             self.identity = ProcessId(*facts)
             self._watch_root()
             if not self.spawned.done():
                 self.spawned.set_result(None)
         elif kind == "failed":
-            from .executability import posix as refusal  # needed after a failure only
+            from .executability import posix as refusal  # needed only after a failure
 
             self.abandon(refusal.explain(facts[0], facts[1], self.spec))
         elif kind == "exited":
@@ -214,7 +214,7 @@ class PosixRun:
                 self._listener.exited(UNKNOWN if wait_status is None else from_wait_status(wait_status))
 
     def tree_gone(self, survivors: list[Survivor], killed: list[Survivor]) -> None:
-        """Nothing else is alive; ``gone`` is reported when the output has ended too."""
+        """Only the survivors are alive; ``gone`` is reported once the output has ended too."""
         self.killed = killed
         self.exit(None)
         self._survivors = survivors
@@ -224,7 +224,7 @@ class PosixRun:
         self._finish()
 
     def abandon(self, error: Exception) -> None:
-        """The launch failed: the listener gets nothing, for launch raises."""
+        """The launch failed: the listener gets nothing, because launch raises."""
         self._survivors = self._survivors or []
         if not self.spawned.done():
             self.spawned.set_exception(error)
@@ -255,7 +255,7 @@ class PosixRun:
             self._link.destroy()
 
     def _watch_root(self) -> None:
-        """A stopped guardian sleeps through the end of the root: so the sidecar sees it too, and wakes the guardian."""
+        """Watches for the end of the root, which a stopped guardian does not notice: the sidecar then wakes it."""
         self._pidfd = tree.open_pidfd(self.identity.pid)
         if self._pidfd >= 0:
             self._loop.add_reader(self._pidfd, self._root_ended)
@@ -265,7 +265,7 @@ class PosixRun:
         self._await_report(2)
 
     def _await_report(self, looks: int) -> None:
-        """A process of the tree may trace the guardian, or hold the root's end back from it: then nothing would ever be reported."""
+        """Kills the guardian if it does not report: a process of the tree may trace it, or withhold the root's end from it."""
         if self._exited or self.ended.done():
             return
         if looks:

@@ -1,4 +1,4 @@
-"""prctl(2); nothing off Linux. Called by _ctypes: ctypes adds 1 ms to a start, and half a MiB to the guardian."""
+"""prctl(2); does nothing off Linux. Called through _ctypes: ctypes adds 1 ms to a start, and half a MiB to the guardian."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _functions: dict[str, tuple[Any, Any]] = {}
 
 
 def become_subreaper() -> None:
-    """Orphaned descendants become children of this process instead of init's (Linux 3.4)."""
+    """Makes orphaned descendants children of this process instead of init's (Linux 3.4)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def set_parent_death_signal(number: int) -> None:
-    """The signal that this process gets when the *thread* that forked it ends; 0 for none."""
+    """Sets the signal that this process gets when the *thread* that forked it ends; 0 for none."""
     _prctl(_PR_SET_PDEATHSIG, number)
 
 
 def arm_owner() -> None:
-    """The sidecar's role for its tree: it inherits what a killed guardian leaves, and sees the end of its own parent even when stopped."""
+    """Prepares the sidecar: it inherits what a killed guardian leaves, and notices the end of its own parent even when stopped."""
     import _signal  # type: ignore[import-not-found]  # typeshed has no stub
 
     become_subreaper()
@@ -47,17 +47,17 @@ def arm_owner() -> None:
 
 
 def set_name(name: str) -> None:
-    """What ps and top show as the command's name; 15 bytes."""
+    """Sets the name that ps and top show; 15 bytes."""
     _prctl(_PR_SET_NAME, name.encode()[:15])
 
 
 def forbid_new_privileges() -> None:
-    """From now on no execve gives more rights: setuid bits and file capabilities have no effect."""
+    """Ensures that no execve gives more rights: setuid bits and file capabilities have no effect from now on."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def filter_system_calls(program: bytes) -> None:
-    """Adds a seccomp filter, for good and for all descendants; forbid_new_privileges must have been called."""
+    """Adds a seccomp filter, permanently and for all descendants; call forbid_new_privileges first."""
     import ctypes
     import struct
 
@@ -76,7 +76,7 @@ def has_system_call_filters() -> bool:
 
 
 def can_drop_capabilities() -> bool:
-    """Whether drop_capabilities leaves nothing: without CAP_SETPCAP, root would get those of its bounding set back by execve."""
+    """Whether drop_capabilities leaves none: without CAP_SETPCAP, root would regain those of its bounding set at execve."""
     if sys.platform != "linux":
         return False
     effective, _permitted, _inheritable = _capabilities()
@@ -84,9 +84,9 @@ def can_drop_capabilities() -> bool:
 
 
 def drop_capabilities() -> None:
-    """From the next execve on this process and its descendants have no capability and can get none, not even as root.
+    """Ensures that from the next execve on, this process and its descendants have no capability and can get none, not even as root.
 
-    Call forbid_new_privileges too: a user other than root may not change the bounding set, and does not need to then.
+    Call forbid_new_privileges too: only root may change the bounding set, and then nobody else needs to.
     """
     try:
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
@@ -95,14 +95,14 @@ def drop_capabilities() -> None:
     for number in range(_MAX_CAPABILITIES):
         try:
             _prctl(_PR_CAPBSET_DROP, number)
-        except OSError:  # EPERM; or EINVAL, for the kernel does not know so many
+        except OSError:  # EPERM; or EINVAL: the kernel has fewer capabilities
             break
     effective, permitted, _inheritable = _capabilities()
     _capabilities((effective, permitted, 0))
 
 
 def _capabilities(new: tuple[int, int, int] | None = None) -> tuple[int, int, int]:
-    """Effective, permitted and inheritable set of this process, after they were set to ``new``."""
+    """Returns the effective, permitted and inheritable sets of this process; with ``new``, sets them first."""
     import ctypes
     import struct
 
@@ -120,7 +120,7 @@ def _prctl(option: int, value: int | bytes, third: int = 0) -> None:
 
 
 def call_libc(name: str, *arguments: Any) -> int:
-    """Calls a function of the C library; its integers are longs. Raises OSError where the result is negative."""
+    """Calls a function of the C library, passing integers as longs. Raises OSError if the result is negative."""
     import _ctypes
 
     if name not in _functions:
@@ -134,7 +134,7 @@ def call_libc(name: str, *arguments: Any) -> int:
 
 
 def _load(name: str) -> tuple[Any, Any]:
-    """The function, and the type of its integers. Made once: a new process after a fork needs 0.4 ms for two classes."""
+    """Returns the function and its integer type. Cached: creating the two classes takes a process 0.4 ms after a fork."""
     import _ctypes
 
     class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - what ctypes.c_long is; no generic at run time

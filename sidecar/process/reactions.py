@@ -1,4 +1,4 @@
-"""What the stop signal would do to a process, and to others through it, as far as /proc shows it."""
+"""What the stop signal would do to a process, and through it to others, as far as /proc shows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from .tree import Entry
 
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "ksh93", "mksh", "lksh", "ash", "busybox", "posh", "yash", "fish")
-_IMPATIENT = ("su", "runuser", "script")  # kill what they have started 2 s after the signal (util-linux)
-_MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
+_IMPATIENT = ("su", "runuser", "script")  # kill their children 2 s after the signal (util-linux)
+_MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that keeps forking has no last one
 
 
 def disposition(pid: int, number: int) -> str:
-    """What a process does with a signal: ``ignore``, ``pending`` (not taken yet), ``catch`` or read it, ``default``; empty: unknown."""
+    """Returns what a process does with a signal: ``ignore``, ``pending`` (not delivered yet), ``catch`` (or sigwait), ``default``; empty: unknown."""
     status = read_file(f"{PROC}/{pid}/status")
     for name, action in ((b"ShdPnd:", "pending"), (b"SigIgn:", "ignore"), (b"SigCgt:", "catch"), (b"SigBlk:", "catch")):
         _, found, rest = status.partition(b"\n" + name)
@@ -26,24 +26,24 @@ def disposition(pid: int, number: int) -> str:
             return ""
         if int(rest.split(None, 1)[0], 16) >> (number - 1) & 1:
             return action
-    # The first process of a pid namespace gets no signal from outside that it does not catch (pid_namespaces(7)).
+    # The first process of a pid namespace gets only those signals from outside that it catches (pid_namespaces(7)).
     inside = status.partition(b"\nNSpid:")[2].partition(b"\n")[0].split()
     return "ignore" if inside[1:] and inside[-1] == b"1" else "default"
 
 
 def is_shell(pid: int) -> bool:
-    """Whether a shell runs there; the name of a script is not that of its shell."""
+    """Whether the process is a shell, by its program: a process that runs a script may have the script's name."""
     name = link(pid, "exe").rpartition("/")[2]
-    return name.removesuffix(" (deleted)") in _SHELLS  # by an upgrade since it was started
+    return name.removesuffix(" (deleted)") in _SHELLS  # an upgrade replaced the file
 
 
 def is_impatient(name: str) -> bool:
-    """Whether a launcher with that name kills what it has started soon after it was asked to end."""
+    """Whether a launcher with that name kills its children soon after it was asked to end."""
     return name in _IMPATIENT
 
 
 def holds_namespace(pid: int) -> bool:
-    """Whether what it has put into a namespace would die with it (bwrap --die-with-parent)."""
+    """Whether the process has put others into a namespace that would die with it (bwrap --die-with-parent)."""
     own = link(pid, "ns/mnt")
     for count, entry in enumerate(walk((pid,)) if own else ()):
         if entry.alive and link(entry.pid, "ns/mnt") not in {"", own}:
@@ -54,7 +54,7 @@ def holds_namespace(pid: int) -> bool:
 
 
 def holds_terminal(holder: Entry, living: list[Entry], catching: Container[tuple[int, float]]) -> bool:
-    """Whether a child with a handler runs in a terminal that it made (unbuffer, pty.spawn): with its end that one is hung up."""
+    """Whether a child with a handler runs in a terminal that the holder made (unbuffer, pty.spawn): the holder's end hangs it up."""
     inside = (e for e in living if e.parent == holder.pid and e.key in catching)
     if not any(link(entry.pid, "fd/1").startswith("/dev/pts/") for entry in inside):
         return False
@@ -64,11 +64,11 @@ def holds_terminal(holder: Entry, living: list[Entry], catching: Container[tuple
 def reads_output(
     reader: Entry, living: list[Entry], catching: Container[tuple[int, float]], *, would_die: bool
 ) -> bool:
-    """Whether it reads what a process with a handler prints (server | grep | tee log): the next line would end that one.
+    """Whether the reader reads what a process with a handler prints (server | grep | tee log): without it the next line would end that process.
 
-    One with a handler counts only where its stdin is that pipe: a launcher with a handler forwards the signal.
+    A reader with a handler counts only if its stdin is that pipe: a launcher with a handler forwards the signal.
     """
-    ends = _read_ends(reader.pid, all_of_them=would_die)
+    ends = _read_ends(reader.pid, all_descriptors=would_die)
     others = [entry for entry in living if entry.pid != reader.pid] if ends else []
     return any(
         not ends.isdisjoint((link(entry.pid, "fd/1"), link(entry.pid, "fd/2")))
@@ -77,9 +77,9 @@ def reads_output(
     )
 
 
-def _read_ends(pid: int, *, all_of_them: bool) -> set[str]:
-    """The pipes that a process reads: as its stdin, or through any descriptor."""
-    numbers = _descriptors(pid) if all_of_them else ["0"]
+def _read_ends(pid: int, *, all_descriptors: bool) -> set[str]:
+    """Returns the pipes that a process reads: as its stdin, or through any descriptor."""
+    numbers = _descriptors(pid) if all_descriptors else ["0"]
     return {link(pid, f"fd/{number}") for number in numbers if _is_readable(pid, number)} - {""}
 
 
@@ -91,7 +91,7 @@ def _descriptors(pid: int) -> list[str]:
 
 
 def _is_readable(pid: int, number: str) -> bool:
-    """Of a pipe that is open for reading the link has that permission (proc_pid_fd(5))."""
+    """Whether a descriptor is a pipe open for reading: then its link has that permission (proc_pid_fd(5))."""
     name = f"fd/{number}"
     try:
         return link(pid, name).startswith("pipe:") and bool(os.lstat(f"{PROC}/{pid}/{name}").st_mode & 0o400)

@@ -1,7 +1,7 @@
-"""What a start does about the sidecars before it: ends the orphans that are proven to be theirs, and takes over the rest.
+"""What a start does about earlier sidecars: ends the orphans that are proven to be theirs, and takes over the rest of their state.
 
-Proven is what was started with the marker in the record of an owner that is gone, and everything below. The record counts only
-as this user's file in a folder that no other can write to, and a process in it is left alone if its environment has no marker.
+A process is proven if it, or an ancestor, was started with the marker in the record of an owner that is gone. A record counts only if
+it is this user's file in a folder that no other user can write to; a process that it names is left alone without the marker.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
 
 TOOL = "tool-"
-"""How the name of a record begins that a tool of the command line leaves while it works on a folder."""
+"""The prefix of the record that a command-line tool keeps while it works on a folder."""
 _T = TypeVar("_T")
-_CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on says nothing about its age
-_KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
-_MAX_RECORDS = 32  # that are read; more are the work of a program that wants to hold up each start
-_GUARDIAN_SECONDS = 1.0  # that a guardian whose sidecar was killed gives the backend to end
+_CLOCK_STEP = 86_400.0  # seconds; a record written further in the future has an unknown age
+_KILL_SECONDS = 2.0  # a start waits no longer for orphans that do not die
+_MAX_RECORDS = 32  # that are read; more can only come from a program that wants to delay each start
+_GUARDIAN_SECONDS = 1.0  # how long a guardian whose sidecar was killed gives the backend to end
 
 
 class Predecessor(Struct, frozen=True):
-    """A sidecar, or the guardian of one that was killed, that is ending; its record, and the seconds that this may take."""
+    """A sidecar that is ending, or the guardian of a killed one; its record, and the seconds that the end may take."""
 
     owner: ProcessId
     record: str
@@ -46,31 +46,31 @@ class Predecessor(Struct, frozen=True):
 
 
 class Reclaimed(Struct, frozen=True):
-    """What was found."""
+    """The result of a look."""
 
     last_port: int | None  # the port of the last run on this data folder
-    failures: int  # how many stood against the restart budget when the last sidecar was killed; 0 after a clean end
-    age: float  # seconds since that was written
-    logs: str  # name of the folder for the backend's output, which none of those that live uses
-    notes: list[str]  # sentences for the log, on leftovers and on what kept them from being cleared away
-    neighbours: list[str]  # such sentences, one for each other sidecar that lives on this folder
+    failures: int  # counted against the restart budget when the last sidecar was killed; 0 after a clean end
+    age: float  # seconds since port and failures were written
+    logs: str  # name of the folder for the backend's output, unused by any living sidecar
+    notes: list[str]  # sentences for the log, about leftovers and what prevented their removal
+    neighbours: list[str]  # such sentences, one for each other living sidecar on this folder
     killed: list[ProcessId]
     ending: tuple[Predecessor, ...] = ()  # sidecars that are about to leave this folder; they are not neighbours
     younger: int = 0  # neighbours that leave port and logs of the folder to this sidecar
 
     @property
     def shared(self) -> bool:
-        """Whether another sidecar lives on this folder."""
+        """Whether another sidecar runs on this folder."""
         return bool(self.neighbours)
 
     @property
     def keeps_port(self) -> bool:
-        """Whether the port of the folder is this sidecar's."""
+        """Whether the folder's port is this sidecar's."""
         return self.younger == len(self.neighbours)
 
 
 def announce_self(data_folder: str | os.PathLike[str]) -> None:
-    """Writes a first record before the others are read, unless an early start did: of two that start at once, at least one sees the other."""
+    """Writes a first record before reading the others, unless an early start did: of two sidecars that start at once, at least one sees the other."""
     me, folder = own_identity(), os.fspath(data_folder)
     try:
         if not os.path.exists(os.path.join(folder, record_name(*me))):
@@ -85,9 +85,9 @@ class Reclaim:
     def __init__(
         self, data_folder: str | os.PathLike[str], *, max_ending: float = math.inf, sandboxed: bool = False
     ) -> None:
-        """``max_ending``: seconds that the end of another sidecar is waited for at most, whatever its record says.
+        """``max_ending``: the longest wait, in seconds, for another sidecar's end, whatever its record says.
 
-        ``sandboxed``: the backend, which may write records but not end processes: what shows no marker is not ended at its word.
+        ``sandboxed``: the backend may write records but not end processes, so a process without the marker is not ended because a record names it.
         """
         self._sandboxed = sandboxed
         self._max_ending = max_ending
@@ -95,14 +95,14 @@ class Reclaim:
         self._owners: set[ProcessId] | None = None
         self._notes: list[str] = []
         self._killed: list[ProcessId] = []
-        self._world = pid_namespace()
+        self._pid_namespace = pid_namespace()
         self._me = own_identity()
 
     def read(self, *, wait: bool = True) -> Reclaimed:
-        """Ends proven orphans, and gives what the next run should know. Never raises for what it finds.
+        """Ends proven orphans, and returns what the next run should know. Never raises because of what it finds.
 
-        ``wait``: for sidecars that are ending; else they are neighbours. A second look on the same object leaves out the sidecars that
-        came after the first: it is they who share the folder with this one.
+        ``wait``: report sidecars that are ending in ``ending``, not as neighbours. A second look on the same object ignores sidecars that
+        came after the first: those see this one as their neighbour.
         """
         self._notes, self._killed = [], []
         owners: set[ProcessId] = set()
@@ -140,7 +140,7 @@ class Reclaim:
             if record.written >= last.written and record.port is not None:
                 last = LastRun(record.port, record.failures, record.written)
         if dead and why is None:
-            self._bury(dead, last)
+            self._archive(dead, last)
         return Reclaimed(
             last.port,
             last.failures,
@@ -154,12 +154,12 @@ class Reclaim:
         )
 
     def living(self) -> dict[int, int | None]:
-        """The other sidecars that work on the folder now: pid of each → pid of its backend, where it has one. Ends nothing."""
+        """Returns the other sidecars that use the folder now: pid → pid of its backend, or None. Ends nothing."""
         records = [record for _, record in self._others() if self._is_alive(record, record.owner)]
         return {record.owner[0]: record.backend[0] if record.backend else None for record in records}
 
     def in_use(self) -> bool:
-        """Whether a tool, a sidecar or its guardian works on the folder, or may do so in another container. Ends nothing."""
+        """Whether a tool, a sidecar or its guardian uses the folder, or may do so in another container. Ends nothing."""
         return any(
             self._is_elsewhere(record)
             or self._is_alive(record, record.owner)
@@ -187,7 +187,7 @@ class Reclaim:
                 yield path, record
 
     def _load(self, path: str, kind: type[_T]) -> _T | None:
-        """None for a record that another sidecar has just taken away, and for a damaged one, which is set aside."""
+        """Returns None for a record that another sidecar has just removed, and for a damaged one, which is set aside."""
         why = distrust(path)
         if why is not None:
             self._notes.append(f"The run record {path} is ignored: {why}")
@@ -211,25 +211,25 @@ class Reclaim:
         return None
 
     def _is_elsewhere(self, record: RunRecord) -> bool:
-        """On this machine, since its boot, in a container that numbers its processes for itself."""
-        boot, _, namespace = self._world.partition("/")
+        """Whether the record is from this boot of this machine, but from a container with its own pids."""
+        boot, _, namespace = self._pid_namespace.partition("/")
         its_boot, _, its_namespace = record.world.partition("/")
         return boot == its_boot and namespace != its_namespace
 
     def _is_alive(self, record: RunRecord, process: tuple[int, float] | None) -> bool:
-        return process is not None and record.world == self._world and is_alive(ProcessId(*process))
+        return process is not None and record.world == self._pid_namespace and is_alive(ProcessId(*process))
 
     def _comes_later(self, record: RunRecord) -> bool:
-        """Whether it announced itself after this sidecar, and has yet to choose its logs: it will see the record of this one."""
+        """Whether the other sidecar announced itself after this one and has not chosen its logs yet: it will see this one's record."""
         if record.logs:
             return False
         mine = self._load(os.path.join(self._folder, record_name(*self._me)), RunRecord)
         return mine is not None and (record.written, record.owner) > (mine.written, self._me)
 
     def _end_orphans(self, record: RunRecord) -> None:
-        if record.world != self._world:
-            return  # the machine was restarted since: none of it is left
-        if sys.platform != "win32" and record.marker:  # on Windows the job object has ended everything with the sidecar
+        if record.world != self._pid_namespace:
+            return  # the machine was restarted since then: nothing is left
+        if sys.platform != "win32" and record.marker:  # on Windows the job object ended everything with the sidecar
             if not is_marker_of(self._folder, record.marker):
                 self._notes.append(
                     f"A run record in {self._folder} belongs to another data folder or an older version of the sidecar: the processes that it names were not ended"
@@ -247,9 +247,9 @@ class Reclaim:
                 self._notes.append(f"Processes of an earlier backend could not be ended: {names}")
 
     def _roots(self, record: RunRecord) -> list[ProcessId]:
-        """The backend, where it is the one that the record names."""
+        """Returns the backend if it is still the process that the record names."""
         if record.backend is None or self._sandboxed:
-            return []  # what has the marker is found without it
+            return []  # processes with the marker are found anyway
         try:
             found = identify(record.backend[0])
         except OSError:  # no descriptor is left: the marker alone proves what is ours
@@ -261,8 +261,8 @@ class Reclaim:
         )
         return []
 
-    def _bury(self, dead: Iterable[str], last: LastRun) -> None:
-        """The carried-over state is written before the records are removed: a start killed in between loses nothing."""
+    def _archive(self, dead: Iterable[str], last: LastRun) -> None:
+        """Writes the carried-over state before removing the records: a start killed in between loses nothing."""
         try:
             replace_file(os.path.join(self._folder, LAST), msgspec.json.encode(last))
             for path in dead:
@@ -279,7 +279,7 @@ def _changed(path: str) -> float:
 
 
 def _free_name(taken: Collection[str]) -> str:
-    """``backend``, else ``backend-2`` and so on. Of several that claim one name, all but one will take another: these are left for them."""
+    """Returns ``backend``, else ``backend-2`` and so on. If several sidecars claim one name, all but one will choose another, so as many free names are skipped."""
     claimed = [name for name in taken if name]
     names = (f"backend-{number}" if number > 1 else "backend" for number in itertools.count(1))
     free = (name for name in names if name not in claimed)

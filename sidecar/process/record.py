@@ -1,7 +1,7 @@
-"""What a sidecar writes down, for the one after it: whose backend runs, on which port, and how often it failed.
+"""What a sidecar records for the next one: whose backend runs, on which port, and how often it failed.
 
-``sidecar-run-PID-START.json`` in the data folder is each one's own; ``sidecar-last-run.json`` is left by a clean end and a reclaim. A write
-replaces the file in one step; it is not synced, since after a power cut no process is left that it could describe.
+Each sidecar has its own ``sidecar-run-PID-START.json`` in the data folder; a clean end and a reclaim write ``sidecar-last-run.json``. A write
+replaces the file atomically, without a sync: after a power cut no process is left that the record could describe.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .first_record import LAST, MARKER, record_name
 from .identity import own_identity, pid_namespace
 from .platform.files import remove_file, replace_file
 
-# Valid values of a record. Anyone who can write to the folder can write one; a value out of range is not from a sidecar.
+# The valid values of a record. Anyone who can write to the folder can write one; a value out of range is not a sidecar's.
 _Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 _Process = tuple[_Pid, _Time]
@@ -28,30 +28,30 @@ _Process = tuple[_Pid, _Time]
 _Owner = tuple[Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)], _Time]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-_World = Annotated[str, msgspec.Meta(max_length=200)]
+_Namespace = Annotated[str, msgspec.Meta(max_length=200)]
 _Name = Annotated[str, msgspec.Meta(max_length=40)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
-_PATIENCE = 0.2  # seconds; a write takes up to 2 ms
+_WRITE_TIMEOUT = 0.2  # seconds; a write takes up to 2 ms
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
     """The record of one sidecar; processes are (pid, start time)."""
 
-    world: _World  # see identity.pid_namespace
+    world: _Namespace  # see identity.pid_namespace
     owner: _Owner
     guardian: _Process | None = None
     backend: _Process | None = None
     marker: _Name = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
     port: _Port | None = None
-    failures: _Count = 0  # how many stand against the restart budget
+    failures: _Count = 0  # counted against the restart budget
     # The folder for the backend's output, which no two sidecars share; empty: not chosen yet.
     logs: _Name = "backend"
     written: _Time = 0.0  # seconds since 1970
     ending: _Seconds = 0.0  # seconds that the end of the sidecar may take; 0: it is not ending
 
     def __post_init__(self) -> None:
-        # Not as patterns: the re module is not imported on the way to the first answer.
+        # No patterns: the re module is not imported before the first answer.
         name, _, value = self.marker.partition("=")
         if self.marker and (name != MARKER or len(value) != 24 or value.strip("0123456789abcdef")):
             raise ValueError("invalid marker")
@@ -63,7 +63,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
 
 
 class LastRun(msgspec.Struct):
-    """What outlives all sidecars of a data folder."""
+    """The state that outlives all sidecars of a data folder."""
 
     port: _Port | None = None
     failures: _Count = 0
@@ -71,7 +71,7 @@ class LastRun(msgspec.Struct):
 
 
 class Record:
-    """This sidecar's own record. ``keeps_port``: its port becomes the folder's, which is not another sidecar's; may change until run 1."""
+    """This sidecar's own record. ``keeps_port``: its port becomes the folder's; False if that is another sidecar's; may change until run 1."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class Record:
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
-        # What a thread of its own is to write, as the disk may not answer, and what it sets then; None: the removal.
+        # What a separate thread, because the disk may hang, is to write, and the event that it then sets; None: the removal.
         self._jobs: SimpleQueue[tuple[bytes | None, threading.Event]] = SimpleQueue()
-        self._newest = threading.Event()  # of the newest job
+        self._newest = threading.Event()  # the newest job's
         self._newest.set()
         self._has_writer = False
         self._last = os.path.join(data_folder, LAST)
@@ -97,12 +97,12 @@ class Record:
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
 
     def update(self, **changes: Any) -> None:
-        """Writes the record the first time, and when a field really changes; a disk that does not answer delays that briefly."""
+        """Writes the record the first time, and whenever a field really changes; waits only briefly for a disk that hangs."""
         if self._change(changes) and not self._removed:
-            self._hand_over(msgspec.json.encode(self.content), _PATIENCE if self._newest.is_set() else 0.0)
+            self._hand_over(msgspec.json.encode(self.content), _WRITE_TIMEOUT if self._newest.is_set() else 0.0)
 
     def remove(self) -> None:
-        """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept. Nothing is written later."""
+        """Removes the record after a clean end: nothing is left to reclaim, no failure counts any more, the port is kept. Nothing is written later."""
         self._removed = True
         self._hand_over(None, None)
 
@@ -116,25 +116,25 @@ class Record:
             self.content.written = time.time()
         return changed
 
-    def _hand_over(self, content: bytes | None, patience: float | None) -> None:
-        """Waits until it is written; ``patience``: how many seconds at most, None: without limit."""
+    def _hand_over(self, content: bytes | None, timeout: float | None) -> None:
+        """Queues the content and waits until it is written; ``timeout``: at most so many seconds, None: no limit."""
         self._newest = done = threading.Event()
         self._jobs.put((content, done))
         if not self._has_writer:
             try:
                 start_thread(self._run)
-            except RuntimeError:  # the system has no process left
+            except RuntimeError:  # the system is out of processes
                 self._take()
                 return
             self._has_writer = True
-        done.wait(patience)
+        done.wait(timeout)
 
     def _run(self) -> None:
         while self._take():
             pass
 
     def _take(self) -> bool:
-        """Does the next job, and of several contents the newest; False: it was the removal."""
+        """Does the next job, of several contents only the newest; False: it was the removal."""
         content, done = self._jobs.get()
         while content is not None and not self._jobs.empty():
             done.set()
