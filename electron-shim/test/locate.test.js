@@ -188,7 +188,8 @@ test(
   { skip: process.platform === "win32" ? "the stand-in is a shell script" : false },
   async () => {
     const program = packed();
-    fs.writeFileSync(program, "#!/bin/sh\nexit 255\n", { mode: 0o755 });
+    fs.writeFileSync(program, "#!/bin/sh\nexit 255\n");
+    fs.chmodSync(program, 0o755);
     fs.rmSync(path.join(root, "_internal", "one.so"));
     await assert.rejects(connect({ command: [program] }), (/** @type {any} */ error) => {
       assert.equal(error.code, "SIDECAR_NOT_STARTED");
@@ -204,6 +205,15 @@ test("an older sidecar under a newer package is refused, and the error names it"
     assert.match(error.message, /speaks protocol 0, this package speaks 1/);
     assert.ok(error.hint.includes("of the same release"));
     assert.ok(error.hint.includes(process.execPath));
+    return true;
+  });
+});
+
+test("a program that lost its mode on the way is named as that", { skip: process.platform === "win32" }, async () => {
+  const program = put("sidecar", "#!/bin/sh\n");
+  await assert.rejects(connect({ command: [program] }), (/** @type {any} */ error) => {
+    assert.equal(error.code, "SIDECAR_NOT_STARTED");
+    assert.match(error.hint, /sidecar is not marked executable.*chmod \+x/);
     return true;
   });
 });

@@ -3,7 +3,7 @@
 const { spawn } = require("node:child_process");
 const path = require("node:path");
 const { SidecarError } = require("./errors.js");
-const { folderDamage } = require("./folder.js");
+const { folderDamage, notExecutable } = require("./folder.js");
 const { FrameReader } = require("./frames.js");
 const { awakeTimeout } = require("./watchdog.js");
 const { PROTOCOL } = require("../names.js");
@@ -217,6 +217,7 @@ class Connection {
     return (
       this.#hint ??
       folderDamage(this.#command[0] ?? "") ??
+      notExecutable(this.#command[0] ?? "") ??
       `Check that this starts a sidecar: ${this.#command.join(" ")}. The backend's own command goes into settings.backend.command`
     );
   }

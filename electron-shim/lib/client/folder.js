@@ -21,6 +21,21 @@ function folderDamage(program) {
 }
 
 /**
+ * @param {string} program
+ * @returns {string | null} null: executable, or no file of this path
+ */
+function notExecutable(program) {
+  if (process.platform === "win32") return null; // it has no such mode
+  try {
+    const stat = fs.statSync(program);
+    if (!stat.isFile() || stat.mode & 0o111) return null;
+  } catch {
+    return null; // missing, or in a folder that is closed to this user
+  }
+  return `${program} is not marked executable, which a zip or a CI artifact does not preserve. Run chmod +x on it before you pack the app`;
+}
+
+/**
  * @param {string} folder
  * @returns {string[] | null}
  */
@@ -47,4 +62,4 @@ function sizeOf(file) {
   }
 }
 
-module.exports = { folderDamage };
+module.exports = { folderDamage, notExecutable };
