@@ -52,13 +52,9 @@ SAME_EVERYWHERE = (
     "contract/test_record.py::test_what_is_no_recording_is_reported",
     "contract/test_schemas.py",
     # Decisions about what an ASP.NET Core server answers; its process and its signals stay.
-    "e2e/test_aspnet.py::test_a_missing_endpoint_costs_no_time",
     "e2e/test_aspnet.py::test_a_not_ready_endpoint_is_no_failed_start",
     "e2e/test_aspnet.py::test_a_slow_start_without_a_listening_line_is_followed_to_its_end",
     "e2e/test_aspnet.py::test_a_started_app_without_its_health_path_is_quoted_with_the_status",
-    "e2e/test_aspnet.py::test_a_tidy_exit_is_a_crash_too",
-    "e2e/test_aspnet.py::test_noise_for_each_request_is_always_drained",
-    "e2e/test_aspnet.py::test_silence_is_unhealthy_and_restarts_nothing",
     # What a bundle contains; that Windows writes one is a test of e2e/test_doctor.py.
     "e2e/test_bundle.py",
     "e2e/test_failure_causes.py",

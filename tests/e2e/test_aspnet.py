@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -84,34 +83,6 @@ async def test_an_unhandled_exception_is_a_crash_with_its_cause_from_the_text() 
         await client.state("RUNNING", since=client.mark())
 
 
-@pytest.mark.slow
-async def test_a_tidy_exit_is_a_crash_too() -> None:
-    async with sidecar() as client:
-        await trouble((await ready(client))["port"], "crash?kind=0&afterMs=50")
-        assert (await client.event("backend:crash"))["code"] == 0
-
-
-async def test_an_exit_before_it_listens_is_answered_with_status_and_words() -> None:
-    async with sidecar(environment={"TROUBLE_CRASH_BEFORE_LISTENING": "1"}, backend__autostart=False) as client:
-        error = await failure(client.call("backend:start"))
-        assert error.code == "BACKEND_EXITED"
-        assert "Unhandled exception" in error.data["output"]
-
-
-async def test_a_fixed_port_in_use_names_its_owner() -> None:
-    with socket.socket() as squatter:
-        squatter.bind(("127.0.0.1", 0))
-        squatter.listen()
-        port = squatter.getsockname()[1]
-        async with sidecar(backend__port=port, backend__autostart=False) as client:
-            error = await failure(client.call("backend:start"))
-            assert error.code == "PORT_IN_USE"
-            assert error.data["port"] == port
-            if error.data["owner"] is not None or sys.platform == "linux":  # Wine reports no pids
-                assert error.data["owner"]["pid"] == os.getpid()
-                assert str(os.getpid()) in error.message
-
-
 async def test_a_fixed_port_that_is_lost_between_look_and_bind_is_distinguished_from_a_crash() -> None:
     port = free_port()
     settings = {"backend__port": port, "backend__autostart": False}
@@ -144,14 +115,6 @@ async def test_a_stranger_on_a_chosen_port_is_seen_long_before_the_backend_notic
         assert client.payloads("backend:crash") == []
 
 
-async def test_stop_while_it_boots() -> None:
-    async with sidecar(environment={"TROUBLE_START_DELAY_MS": "20000"}) as client:
-        await client.event("backend:startupProgress", where=lambda p: p["phase"] == "waiting")
-        asked = time.monotonic()
-        assert await client.call("backend:stop") == {"success": True}
-        assert time.monotonic() - asked < 1 + processes.SLACK
-
-
 @pytest.mark.slow
 async def test_an_open_event_stream_is_cut_when_the_ladder_says_so() -> None:
     async with sidecar(timeouts__graceful_shutdown=1, timeouts__shutdown_request=0.5) as client:
@@ -176,40 +139,6 @@ async def test_a_backend_that_ignores_the_request_is_ended_by_the_signal() -> No
 
 
 @pytest.mark.slow
-async def test_a_missing_endpoint_costs_no_time() -> None:
-    async with sidecar(environment={"TROUBLE_NO_SHUTDOWN_ENDPOINT": "1"}) as client:
-        await ready(client)
-        asked = time.monotonic()
-        await client.call("backend:stop")
-        assert time.monotonic() - asked < 2 + processes.SLACK
-
-
-@pytest.mark.slow
-async def test_its_children_go_with_it() -> None:
-    async with sidecar() as client:
-        port = (await ready(client))["port"]
-        children = await trouble(port, "children?count=2&kind=grandchild")
-        pids = children if isinstance(children, list) else children["pids"]
-        assert all(processes.is_alive(pid) for pid in pids)
-        await client.call("backend:stop")
-        assert not any(processes.is_alive(pid) for pid in pids)
-
-
-@pytest.mark.slow
-async def test_silence_is_unhealthy_and_restarts_nothing() -> None:
-    async with sidecar(timeouts__health_interval=0.2, health__probe_timeout=0.3) as client:
-        started = await ready(client)
-        await client.event("backend:healthUpdate")
-        mark = client.mark()
-        await trouble(started["port"], "hang?ms=1200")
-        update = await client.event("backend:healthUpdate", since=mark)
-        assert (update["status"], update["error"]) == ("unhealthy", "timeout of 300ms exceeded")
-        mark = client.mark()
-        assert (await client.event("backend:healthUpdate", since=mark))["status"] == "healthy"
-        assert (await client.call("backend:status"))["pid"] == started["pid"]
-
-
-@pytest.mark.slow
 async def test_a_hung_backend_is_restarted_where_asked_for() -> None:
     settings = {"timeouts__health_interval": 0.2, "health__probe_timeout": 0.3, "health__restart_when_hung": True}
     async with sidecar(**settings, timeouts__graceful_shutdown=1) as client:
@@ -220,16 +149,6 @@ async def test_a_hung_backend_is_restarted_where_asked_for() -> None:
         assert stopping["reason"] == "hung"
         await client.state("RUNNING", since=mark)
         assert client.payloads("backend:crash")[0]["attempt"] == 1
-
-
-@pytest.mark.slow
-async def test_noise_for_each_request_is_always_drained() -> None:
-    noisy = {"Logging__LogLevel__Microsoft.AspNetCore": "Information"}
-    async with sidecar(environment=noisy) as client:
-        await ready(client)
-        for _ in range(100):
-            assert (await client.call("backend:ping"))["success"] is True
-        assert await client.call("backend:stop") == {"success": True}
 
 
 @pytest.mark.slow

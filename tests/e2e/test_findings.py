@@ -89,18 +89,6 @@ async def test_a_listener_for_ipv6_alone_does_not_make_a_stranger_ours(address: 
             assert error.data == {"port": port, "owner": {"pid": os.getpid(), "name": error.data["owner"]["name"]}}
 
 
-async def test_a_start_that_takes_too_long_is_answered_with_what_it_said() -> None:
-    # Long enough for it to say something; an interpreter starts slowly on Windows.
-    startup = 6 if sys.platform == "win32" else 2
-    settings = {"timeouts.startup": startup, "backend.autostart": False, "restart.attempts": 0}
-    async with SidecarClient(http_backend(live_delay=60, say="counting sheep"), settings=settings) as client:
-        error = await failure(client.call("backend:start"))
-        assert "counting sheep" in error.data["output"]
-        crash = await client.event("backend:crash")
-        assert "timeouts.startup" in crash["cause"]
-        assert (await client.call("backend:status"))["lastExit"]["expected"] is False
-
-
 async def test_the_end_of_stdin_is_seen_after_a_framing_error() -> None:
     settings = {"timeouts.graceful_shutdown": 20}
     async with SidecarClient(http_backend(**STUBBORN), settings=settings, expect_exit=65) as client:
@@ -121,14 +109,6 @@ async def test_a_signal_right_after_hello_is_a_clean_end(tmp_path: Path) -> None
             await asyncio.sleep(delay)
             os.kill(client.hello["pid"], signal.SIGTERM)
             assert await client.wait_exit() == 0
-
-
-async def test_a_clean_exit_before_ready_is_meant_where_the_settings_say_so() -> None:
-    settings = {"restart.on_clean_exit": False}
-    async with SidecarClient(http_backend(exit_before_listening=0), settings=settings) as client:
-        change = await client.state("STOPPED")
-        assert change["reason"] == "exited"
-        assert client.payloads("backend:crash") == []
 
 
 async def test_a_secret_of_the_command_stays_out_of_causes_answers_and_logs() -> None:

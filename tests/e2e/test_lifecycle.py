@@ -96,20 +96,6 @@ async def test_a_stubborn_backend_is_killed_in_the_time_promised() -> None:
         assert (await client.call("backend:status"))["lastExit"]["signal"] == signal.SIGKILL
 
 
-async def test_an_open_event_stream_does_not_hold_up_the_stop_beyond_its_time() -> None:
-    async with sidecar(*http_backend(), timeouts__shutdown_request=0.3, timeouts__graceful_shutdown=0.7) as client:
-        port = (await ready(client))["port"]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /api/jobs/x/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert b"200" in await reader.readline()
-        asked = time.monotonic()
-        answer = await client.call("backend:stop")
-        assert answer["success"] is True
-        assert len(answer["forced"]) == 1  # the backend itself
-        assert time.monotonic() - asked < 1 + processes.SLACK
-        writer.close()
-
-
 async def test_a_flood_of_output_never_blocks_the_backend_or_the_sidecar() -> None:
     async with sidecar(*http_backend(flood=100_000_000)) as client:
         await ready(client)
@@ -132,21 +118,6 @@ async def test_a_grandchild_that_holds_the_pipe_does_not_delay_the_notice_of_the
         await client.state("BACKOFF", since=mark)
         assert time.monotonic() - killed < 0.5 + processes.SLACK
         await client.state("RUNNING", since=mark)
-
-
-async def test_health_is_reported_on_change_only() -> None:
-    async with sidecar(*http_backend()) as client:
-        port = (await ready(client))["port"]
-        assert (await client.event("backend:healthUpdate"))["status"] == "healthy"
-        mark = client.mark()
-        await trouble(port, "health?status=503")
-        update = await client.event("backend:healthUpdate", since=mark)
-        assert update == {"status": "unhealthy", "error": "Request failed with status code 503"}
-        mark = client.mark()
-        await trouble(port, "health?status=200")
-        assert (await client.event("backend:healthUpdate", since=mark))["status"] == "healthy"
-        assert len(client.payloads("backend:healthUpdate")) == 3
-        assert (await client.call("backend:status"))["state"] == "RUNNING"
 
 
 async def test_provider_changes_are_reported_and_time_stamps_are_none() -> None:

@@ -366,6 +366,9 @@ def test_a_clean_exit_is_a_crash_unless_the_settings_say_otherwise() -> None:
     story.up()
     story.crash(CLEAN)
     assert story.state is State.STOPPED
+    story.send(e.Start())
+    story.crash(CLEAN)
+    assert story.state is State.STOPPED
 
 
 def test_a_lost_port_is_retried_and_not_charged() -> None:
