@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from ..process.platform.ports import LOOPBACK, set_server_options, waiting_connections
+from ..process.platform.ports import LOOPBACK, set_server_options
+from ..process.sockets import waiting_on
 from .ports import choose_port
 
 BACKLOG = 4096
@@ -70,4 +71,4 @@ class PassedSocket:
 
     def waiting(self) -> int | None:
         """How many connections no run has taken so far; None while it is closed, and where the system does not say."""
-        return waiting_connections(self._socket) if self._socket is not None else None
+        return waiting_on(self.port) if self.port is not None else None

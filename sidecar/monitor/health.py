@@ -112,7 +112,7 @@ class HealthWatch(RunWatch, eq=False):
     def _lets_wait(self) -> bool:
         """Whether connections wait to be accepted: by a reloader without its worker, say."""
         port = self._supervisor.last_port
-        return port is not None and not self._is_stopping() and waiting_on(port) > 0
+        return port is not None and not self._is_stopping() and bool(waiting_on(port))
 
     async def _speaks_https(self) -> str:
         """What is wrong with a backend that prints an address of HTTPS and does not answer HTTP; empty: nothing is."""

@@ -88,9 +88,9 @@ def lingering(port: int) -> frozenset[str]:
     return frozenset(_LINGERING[state] for state, _ in found if state in _LINGERING)
 
 
-def waiting_on(port: int) -> int:
-    """How many connections to the port wait to be accepted; 0 where netlink does not say it, and off Linux."""
-    return _by_netlink(lambda diag: int(diag.waiting_on(port))) or 0
+def waiting_on(port: int) -> int | None:
+    """How many connections to the port wait to be accepted; None where netlink does not say it, and off Linux."""
+    return _by_netlink(lambda diag: int(diag.waiting_on(port)))
 
 
 def _listening() -> dict[int, ListeningSocket]:

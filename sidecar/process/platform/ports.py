@@ -96,9 +96,7 @@ else:
 
 # What of a socket is used here; asyncio's TransportSocket has it too.
 _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux alone
-_ESTABLISHED, _LISTEN = 1, 10  # include/net/tcp_states.h
-# Where tcpi_unacked is in tcp_info of linux/tcp.h; of a listener it is the length of its queue (tcp_get_info).
-_UNACKED = 24
+_ESTABLISHED = 1  # include/net/tcp_states.h
 
 
 def reset_on_close(connection: socket.socket, *, reset: bool) -> None:
@@ -118,14 +116,3 @@ def has_peer_closed(connection: socket.socket) -> bool:
         return connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0] != _ESTABLISHED
     except OSError:
         return True
-
-
-def waiting_connections(listener: socket.socket) -> int | None:
-    """How many connections wait to be accepted. Only Linux says so; else None."""
-    if _TCP_INFO is None:
-        return None
-    try:
-        info = listener.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _UNACKED + 4)
-    except OSError:
-        return None
-    return int.from_bytes(info[_UNACKED:], sys.byteorder) if info[0] == _LISTEN else None
