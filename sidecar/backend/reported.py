@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from ..core.terminal_text import without_controls
 from ..process.platform.ports import LOOPBACK
 from ..settings.profiles import PROFILES
 
@@ -13,8 +14,6 @@ ANY_ADDRESS = r"((?i:https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])):\d
 _MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
 # [::1]:53211, 127.0.0.1:53211, http://name:password@host:53211/path, or the number alone
 _ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
-# Colours, titles and character sets: CSI and OSC sequences (ECMA-48 5.4, 8.3.89), and escapes of two characters or more.
-_ESCAPES = rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]"
 # As Java's MessageFormat prints a port: 8,080 or 8.080
 _GROUPED = r"(?<![\d.,])(\d{1,2})[,.'\u00a0\u202f](\d{3})(?!\d|[,.']\d)"
 # Before the address of a page beside the server itself, as Browsersync prints it: "UI: http://localhost:3001"
@@ -81,7 +80,7 @@ def lifetime_events(profile: str, output: str) -> list[str]:
 
 def _plain(output: bytes) -> str:
     """Without colours; UTF-16 of ASCII text is that text with NULs in between, and JSON may escape a slash."""
-    return re.sub(_ESCAPES, b"", output.replace(b"\0", b"")).replace(b"\\/", b"/").decode("utf-8", "replace")
+    return without_controls(output.replace(b"\0", b"").decode("utf-8", "replace")).replace("\\/", "/")
 
 
 class ReportedAddress:
