@@ -1,7 +1,7 @@
-"""Requests to the backend: loopback only, a connection for each, failures in the words that today's renderers match on.
+"""HTTP requests to the backend: loopback only, one connection per request, errors in the words that existing renderers match on.
 
-A connection that is kept locks out every other client of a server with one thread, and makes one wait that waits for open
-connections when it stops. What a new one leaves behind: connection.py.
+A connection that is kept open blocks every other client of a single-threaded server, and delays a server that waits for open
+connections when it stops. connection.py describes what a new connection leaves behind.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from .connection import Connection, Head, connect, hang_up
 
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
-# Of JSON: to build and to send on the 3 million empty lists of 8 MiB takes seconds, here and in the app.
+# JSON values: parsing and forwarding the 3 million empty lists that fit into 8 MiB takes seconds, here and in the app.
 VALUES_LIMIT = 200_000
 _MAX_LOCATION = 200  # characters of a redirect's address that are shown
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/?&=:@!$'()*+,;-"
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
-_DRAIN_TIMEOUT = 0.25  # a server that is cut off while it writes logs an error
+_MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read
+_DRAIN_TIMEOUT = 0.25  # seconds for that; a server that is cut off while it writes logs an error
 _STATUS = "Request failed with status code {}"
-_NO_CHARSETS = {"punycode", "idna"}  # of Python's encodings; to decode a long text takes time with its square
+_NO_CHARSETS = {"punycode", "idna"}  # Python encodings, not charsets; decoding takes quadratic time
 _FIELDS = "Accept: application/json, text/plain, */*\r\nAccept-Encoding: identity\r\nUser-Agent: sidecar\r\n"
 
 
 class Response(Struct, frozen=True):
-    """A 2xx answer: ``body`` is the decoded JSON where it is JSON, else the text."""
+    """A 2xx response; ``body`` is the decoded JSON, or the text if it is not JSON."""
 
     status: int
     body: Any
 
 
 def refused(port: int | None) -> HttpFailedError:
-    """How a request fails while the backend is not running; ``port``: the last one, None where there was none."""
+    """The error of a request while the backend is not running. ``port``: the last one; None if there was none."""
     return HttpFailedError(f"connect ECONNREFUSED {LOOPBACK}:{port or 0}", kind="refused")
 
 
 class BackendClient:
-    """Speaks to ``port`` of 127.0.0.1; a new value takes effect with the next request, None fails as refused."""
+    """Sends requests to ``port`` on 127.0.0.1. A new value applies to the next request; with None a request fails as refused."""
 
     def __init__(self, port: int | None = None) -> None:
         self.port = port
         self._closing: set[asyncio.Task[None]] = set()
 
     async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has its own message
-        """Asks for a path, within ``timeout`` seconds for all of it, body and redirects included.
+        """Requests a path. ``timeout``: seconds for the whole request, including the body and redirects.
 
-        AUTO_PATH stands for the first of HEALTH_PATHS that the backend has; of one that has none every answer below 500 is good.
-        ``head_suffices``: a 2xx whose body cannot be read or has no end is an answer, without a body.
-        HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
+        AUTO_PATH means the first of HEALTH_PATHS that the backend has; if all of them return 4xx, that is a success.
+        ``head_suffices``: a 2xx response with an unreadable or endless body is a success, with body None.
+        HttpFailedError: no response, an invalid one, a body above 8 MiB, or a status other than 2xx.
         """
         for candidate in HEALTH_PATHS if path == AUTO_PATH else (path,):
             heads: list[int] = []
@@ -73,11 +73,11 @@ class BackendClient:
         return Response(200, None)
 
     async def post(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- as in get
-        """Posts nothing to a path; as ``get``, but never sent twice and never redirected."""
+        """Sends a POST without a body; like ``get``, but never repeated and never redirected."""
         return await self._request("POST", path, timeout)
 
     async def options(self, path: str, *, timeout: float) -> int:  # noqa: ASYNC109 -- as in get
-        """The status of an OPTIONS request, which changes nothing (RFC 9110, 9.2.1); HttpFailedError without a valid answer."""
+        """The status of an OPTIONS request, which changes nothing (RFC 9110, 9.2.1); HttpFailedError: no valid response."""
         try:
             return (await self._request("OPTIONS", path, timeout)).status
         except HttpFailedError as error:
@@ -86,14 +86,14 @@ class BackendClient:
             return error.status
 
     async def close(self) -> None:
-        """Closes what is open. The next request would open it again."""
+        """Closes open connections. The next request opens a new one."""
         closing = list(self._closing)
         for task in closing:
             task.cancel()
         await asyncio.gather(*closing, return_exceptions=True)
 
     async def _request(self, method: str, path: str, seconds: float, heads: list[int] | None = None) -> Response:
-        """``heads`` gets the status of a 2xx before its body is read, which an event stream's then is not."""
+        """``heads`` gets the status of a 2xx response before its body is read; given ``heads``, an event stream's body is not read."""
         port = self.port
         if port is None or (REFUSAL_IS_SLOW and not is_listening(port)):
             raise refused(port)
@@ -111,7 +111,7 @@ class BackendClient:
         raise HttpFailedError(why, kind="redirected", hint="The backend redirects in a loop.")
 
     async def _once(self, method: str, port: int, target: str, heads: list[int] | None) -> Response | str:
-        """One request: the answer, or where it is to be repeated."""
+        """Sends one request; returns the response, or the target of a redirect."""
         try:
             connection = await connect(port, self._closing)
         except OSError as error:
@@ -143,11 +143,11 @@ class BackendClient:
             raise hang_up() from error
         finally:
             connection.close()
-            await asyncio.sleep(0)  # asyncio closes a socket with the next turn of the loop
+            await asyncio.sleep(0)  # asyncio closes a socket in the next iteration of the loop
 
 
 def _request_target(path: str) -> str:
-    """Path and query as they are sent: without a fragment, and with all that needs it in percent-encoding."""
+    """The path and query to send: without the fragment, percent-encoded where necessary."""
     if path.startswith("/") and not path.strip(_PLAIN):  # without the re module, which takes 2 ms of a start
         return path
     from urllib.parse import quote  # few paths need it
@@ -175,7 +175,7 @@ def _not_connected(error: OSError, port: int) -> HttpFailedError:
 
 
 def _redirected(head: Head, port: int, target: str) -> str:
-    """Where a redirect leads, as long as that is the same server, in plain HTTP."""
+    """The target of a redirect to the same server in plain HTTP. HttpFailedError: it leads elsewhere."""
     from urllib.parse import urljoin, urlsplit  # few backends need it
 
     location = head.location
@@ -184,9 +184,9 @@ def _redirected(head: Head, port: int, target: str) -> str:
         same = (found.scheme, found.port) == ("http", port) and found.hostname in {LOOPBACK, "localhost"}
         if location and same:
             return _request_target(found.path + (f"?{found.query}" if found.query else ""))
-    except ValueError:  # no address at all
+    except ValueError:  # not a URL
         pass
-    # For people: an address of a login holds tokens in its query, and this one may hold anything.
+    # People see this location. A login URL has tokens in its query, and this URL may contain anything.
     plain = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", location, maxsplit=1)[0])
     location = one_line(plain[:_MAX_LOCATION])
     hint = f"It redirects to {location or 'nowhere'}, which is not followed."
@@ -195,7 +195,7 @@ def _redirected(head: Head, port: int, target: str) -> str:
 
 
 async def _skip_rest(connection: Connection) -> None:
-    """Lets the server end its answer, within limits."""
+    """Lets the server finish its response, within limits."""
     left = _MAX_REST
     try:
         async with asyncio.timeout(_DRAIN_TIMEOUT):
@@ -206,25 +206,25 @@ async def _skip_rest(connection: Connection) -> None:
 
 
 def _decoded(body: bytes, charset: str | None) -> Any:
-    """JSON where it is that, also in another charset than UTF-8; else the text, with a sign for what cannot be decoded."""
+    """The body as JSON, also if it is not in UTF-8; otherwise as text, with U+FFFD for what cannot be decoded."""
     body = body.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in body[:2] or body.startswith((b"\xff\xfe", b"\xfe\xff")):
         from json import detect_encoding
 
-        charset = detect_encoding(body)  # UTF-16 or UTF-32, whatever the head says
+        charset = detect_encoding(body)  # UTF-16 or UTF-32, whatever the header says
     decoded = _from_json(body)
     if decoded is not msgspec.UNSET:
         return decoded
     try:
         text = body.decode("utf-8" if charset is None or lookup(charset).name in _NO_CHARSETS else charset, "replace")
-    except (LookupError, ValueError):  # a charset that Python does not know, or that is none
+    except (LookupError, ValueError):  # unknown to Python, or not a charset
         text = body.decode("utf-8", "replace")
     decoded = _from_json(text.encode("utf-8", "replace"))
     return text if decoded is msgspec.UNSET else decoded
 
 
 def _from_json(data: bytes) -> Any:
-    """UNSET: it is not JSON. An endpoint may answer a web page with status 200."""
+    """The decoded JSON; UNSET if it is not JSON: an endpoint may return a web page with status 200."""
     try:
         return msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which program is run, and in which folder; on a disk of which the user may not see everything."""
+"""Finds the program to run and its working folder, on a disk where the user may not see everything."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from ..settings.model import Backend, Settings
 
-_WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
+_WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes if PATHEXT is not set
 
 
 class BackendCommand(Fields):
     """A program that exists and may be run."""
 
-    argv: tuple[str, ...]  # its program as an absolute path; {host} and {port} are still to be filled in
+    argv: tuple[str, ...]  # the program as an absolute path; {host} and {port} are not filled in yet
     cwd: str  # the folder to run it in, absolute
-    notes: tuple[str, ...] = ()  # what the log should say about how it was found
+    notes: tuple[str, ...] = ()  # log entries about how it was found
 
 
 def sidecar_folder() -> str:
@@ -44,13 +44,14 @@ def find_command(
     working_directory: str | None = None,
     platform: str = SYSTEM,
 ) -> BackendCommand:
-    """The command to run: the user's own as it was given, else the packaged backend of the profile.
+    """The command to run: the user's own, or the packaged backend of the profile.
 
-    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's), the packaged one in
-    ``app.resources``, ``beside`` (the sidecar's folder), the two above it and, unless the app is packaged, ``working_directory``, where relative paths begin. It
-    runs in ``backend.cwd``, else where the sidecar was started, else (``Profile.own_folder``) beside its executable.
+    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's). The packaged backend is searched
+    in ``app.resources``, in ``beside`` (the sidecar's folder), in the two folders above that and, unless the app is packaged, in
+    ``working_directory``, where relative paths start. The working folder is ``backend.cwd``; by default the folder in which the
+    sidecar was started or, with ``Profile.own_folder``, the executable's.
 
-    Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    Raises BackendNotFoundError, BackendNotAFileError or BackendNotExecutableError, with path and remedy.
     """
     here = working_directory or _starting_folder(settings.backend)
     backend, preset = settings.backend, PROFILES[settings.profile]
@@ -62,7 +63,7 @@ def find_command(
         else:
             program, on_path = _packaged(settings, beside or sidecar_folder(), here, platform), False
             notes = (f"{program} is the backend found by profile {settings.profile}",)
-            if restore_run_bit(program, platform):  # never of a program that the user named
+            if restore_run_bit(program, platform):  # never for a program that the user named
                 notes += (f"{program} was not executable; the sidecar set u+x",)
         check_program(program, platform)
     except SidecarError as error:
@@ -76,19 +77,19 @@ def find_command(
 
 
 def in_folder(message: str, cwd: str) -> str:
-    """What is said about a start, with the working folder."""
+    """Appends the working folder to a message about a start."""
     return f"{message} (working folder: {cwd})"
 
 
 def candidates(settings: Settings, beside: str, working_directory: str, platform: str) -> Iterator[str]:
-    """Where the packaged backend of a profile may lie, the likeliest first."""
+    """Yields the paths where a profile's packaged backend may be, the most likely first."""
     preset = PROFILES[settings.profile]
     if not preset.executable:
         return
     name = f"{preset.executable}.exe" if platform == "win32" else preset.executable
     resources = [settings.app.resources] if settings.app.resources else []
     above = os.path.dirname(beside)
-    # An installed app is started in any folder, such as that of a downloaded file.
+    # An installed app may be started in any folder, such as the folder of a downloaded file.
     here = [] if settings.app.is_packaged else [working_directory]
     roots = dict.fromkeys([*resources, beside, above, os.path.dirname(above), *here])
     for root in roots:
@@ -97,10 +98,10 @@ def candidates(settings: Settings, beside: str, working_directory: str, platform
 
 
 def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
-    """On an Apple silicon machine its own build first; it runs the other one too (Rosetta), an Intel machine does not."""
+    """The folders for this machine. Apple silicon prefers its own build and also runs the Intel build (Rosetta); Intel runs only its own."""
     if platform != "darwin":
         return folders
-    from ..process.platform.machine import machine  # needed here only
+    from ..process.platform.machine import machine  # needed only here
 
     if machine() == "arm64":
         return tuple(sorted(folders, key=lambda name: "arm64" not in name))
@@ -127,7 +128,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
         folders = [here, *([_join(here, os.path.expanduser(backend.cwd))] if backend.cwd else [])]
         tried = list(dict.fromkeys(_join(folder, os.path.expanduser(name)) for folder in folders))
-        found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_be_there(one)), None)
+        found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_exist(one)), None)
         if found is None:
             if _begins_with_a_program(name, folders, platform):
                 raise one_string(name, platform)
@@ -147,7 +148,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
 
 
 def _begins_with_a_program(name: str, folders: list[str], platform: str) -> bool:
-    """Whether the text up to one of its spaces is a file: then the arguments are part of the word."""
+    """Whether the text before one of the spaces is a file: then the word also contains the arguments."""
     parts = name.split(" ")
     heads = [" ".join(parts[:count]) for count in range(1, len(parts)) if parts[0]]
     ends = (".exe", "") if platform == "win32" else ("",)
@@ -180,7 +181,7 @@ def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) ->
     fallback: str | None = None
     for folder in (variable(environ, "PATH", platform) or os.defpath).split(separator):
         if not folder:
-            continue  # POSIX lets an empty entry mean the current folder; programs from there are a risk
+            continue  # in POSIX an empty entry means the current folder; running programs from there is a risk
         for path in _spellings(_join(here, os.path.join(folder.strip('"'), name)), environ, platform):
             if os.path.isfile(path):
                 if _has_extension(path) if platform == "win32" else os.access(path, os.X_OK):
@@ -190,7 +191,7 @@ def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) ->
 
 
 def _spellings(path: str, environ: Mapping[str, str], platform: str) -> Iterator[str]:
-    """The path; on Windows first with each extension that makes a program, as npm puts a script for POSIX beside each .cmd."""
+    """The path; on Windows first with each extension of a program, because npm puts a POSIX script next to each .cmd."""
     if platform != "win32":
         yield path
         return
@@ -208,7 +209,7 @@ def _has_extension(path: str) -> bool:
 
 
 def _join(folder: str, path: str) -> str:
-    """Without doubled separators and dots; what ``..`` means after a link only the system knows."""
+    """Joins and normalises, except with ``..``: only the system knows what that means after a link."""
     whole = os.path.join(folder, path)
     return whole if ".." in whole else os.path.normpath(whole)
 
@@ -221,7 +222,7 @@ def variable(environ: Mapping[str, str], name: str, platform: str = SYSTEM) -> s
 
 
 def _starting_folder(backend: Backend) -> str:
-    """Where relative paths begin: our working directory. If that was removed, only a backend named by its whole path can start."""
+    """Where relative paths start: our working directory. If it was removed, only a backend with an absolute path can start."""
     try:
         return os.getcwd()
     except OSError as error:
@@ -233,8 +234,8 @@ def _starting_folder(backend: Backend) -> str:
         raise BackendNotFoundError(text, hint=hint, data={"path": program}) from None
 
 
-def _may_be_there(path: str) -> bool:
-    """Whether something is there, or that cannot be seen; check_program explains it."""
+def _may_exist(path: str) -> bool:
+    """Whether the path exists, or cannot be looked at; check_program explains that."""
     try:
         os.lstat(path)
     except PermissionError:

@@ -1,10 +1,10 @@
-"""One request over a connection of its own: its answer as browsers read it, and what is left at the server's port.
+"""Sends one request over its own connection, reads the response as browsers do, and leaves nothing on the server's port.
 
-The side that sends its FIN first keeps the port in TIME_WAIT, so:
+The side that sends FIN first keeps its port in TIME_WAIT, so:
 
-- The server waits for our next request (keep-alive): we send FIN first; TIME_WAIT is on our ephemeral port.
-- The server ends the connection (it said so, speaks HTTP/1.0, or died): its FIN is answered with RST, which takes its socket
-  out of FIN_WAIT_2 without a TIME_WAIT. All that it sent was read by then.
+- If the server waits for our next request (keep-alive), we send FIN first; TIME_WAIT is on our ephemeral port.
+- If the server ends the connection (it announced that, speaks HTTP/1.0, or died), we answer its FIN with RST, which takes its
+  socket out of FIN_WAIT_2 without TIME_WAIT. By then we have read everything that it sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 from ..errors import HttpFailedError
 from ..process.platform.ports import LOOPBACK, has_peer_closed, reset_on_close
 
-_MAX_LINES = 1000  # of a head, and interim answers before it: each costs the loop some microseconds
+_MAX_LINES = 1000  # of a head, and interim responses before it: each takes the loop some microseconds
 _MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 _READ_SIZE = 64 * 1024
@@ -28,27 +28,27 @@ _HEX_DIGITS = b"0123456789ABCDEFabcdef"
 _MAX_LENGTH_DIGITS = 18
 _MAX_CHUNK_DIGITS = 8
 _NO_QUOTES = bytes.maketrans(b";\"'", b"   ")
-_SWITCHING = 101  # the last answer in HTTP, although nothing else was asked for
+_SWITCHING = 101  # the last HTTP response, although we request no other protocol
 _NO_BODY = frozenset({_SWITCHING, 204, 205, 304})
 _PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
 class Head(Struct, frozen=True):
-    """What matters in the head of an answer."""
+    """The parts of a response head that matter here."""
 
     status: int
     closes: bool  # the server ends the connection
-    # How the end of the body is known; without either it is the connection's. 0 where a status has no body.
+    # How the body ends; without either, at the end of the connection. Length 0 for a status without a body.
     chunked: bool
     length: int | None
-    encoding: bytes  # by which the body is packed, empty: it is not
-    charset: str | None  # as the type names it; None where it does not
+    encoding: bytes  # compression of the body; empty: none
+    charset: str | None  # from the content type; None if it names none
     location: str  # of a redirect
     endless: bool  # a stream of events or images, which goes on as long as the client listens
 
 
 def hang_up() -> HttpFailedError:
-    """The connection ended too early, or the body is damaged."""
+    """The error for a connection that ended too early, or a damaged body."""
     return HttpFailedError("socket hang up", kind="hang_up")
 
 
@@ -57,12 +57,12 @@ def _malformed(detail: str) -> HttpFailedError:
 
 
 class Connection:
-    """Open for one request, set to send RST on close. A step raises OSError or HttpFailedError where the answer is unreadable."""
+    """A connection for one request, set to send RST on close. Each step raises OSError, or HttpFailedError for an unreadable response."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, closing: set[asyncio.Task[None]]
     ) -> None:
-        """``closing`` gets what waits for a server that is to end its connection."""
+        """``closing`` gets the task that waits for the server to end the connection."""
         self._reader = reader
         self._writer = writer
         self._closing = closing
@@ -70,12 +70,12 @@ class Connection:
         self._data = bytearray()
         self._chunks = 0
         self._head = Head(0, False, False, None, b"", None, "", False)
-        self._left: int | None = 0  # bytes of the body, or of its chunk, that are still to come; None: as many as come
+        self._left: int | None = 0  # unread bytes of the body, or of its chunk; None: until the connection ends
 
     async def ask(self, request: bytes) -> Head:
-        """Sends the request; gives the head of its answer."""
+        """Sends the request and returns the head of the response."""
         self._writer.write(request)
-        for _ in range(_MAX_LINES):  # interim answers come first
+        for _ in range(_MAX_LINES):  # interim responses come first
             self._head = await self._read_head()
             if self._head.status >= 200 or self._head.status == _SWITCHING:
                 break
@@ -85,7 +85,7 @@ class Connection:
         return self._head
 
     async def read(self, limit: int) -> bytes:
-        """The body, unpacked; as much of it as is needed to see that it is longer than ``limit``."""
+        """The decompressed body; if it is longer than ``limit``, only enough of it to see that."""
         body = bytearray()
         unpack: Callable[[bytes, int], bytes] | None = None
         while len(body) <= limit and (piece := await self.read_piece()):
@@ -96,7 +96,7 @@ class Connection:
         return bytes(body)
 
     async def read_piece(self) -> bytes:
-        """What came of the body, as it came; empty at its end."""
+        """The next piece of the body, still compressed; empty at the end."""
         if self._head.chunked and self._left == 0:
             self._left = await self._read_chunk_size()
         if self._left == 0:
@@ -116,7 +116,7 @@ class Connection:
         return piece
 
     def close(self) -> None:
-        """Ends the connection as the module says."""
+        """Ends the connection as the module's docstring describes."""
         reset_on_close(self._socket, reset=self._head.closes)
         if self._reader.at_eof() or has_peer_closed(self._socket):
             reset_on_close(self._socket, reset=True)
@@ -126,8 +126,8 @@ class Connection:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
         else:
-            # With nothing between it and the look: the server may end. asyncio closes only in the next turn of its loop.
-            with suppress(OSError):  # it closed just now
+            # Directly after the check, because the server may end meanwhile. asyncio closes only in the next iteration of its loop.
+            with suppress(OSError):  # the server closed just now
                 self._socket.shutdown(socket.SHUT_WR)
             self._writer.close()
 
@@ -163,7 +163,7 @@ class Connection:
         return parse_head(lines)
 
     async def _read_head_line(self, lines: list[bytes]) -> bytes:
-        """As ``_read_line``; the end of the connection ends a head that has its status line."""
+        """Like ``_read_line``, but the end of the connection also ends a head that has its status line."""
         try:
             return await self._read_line()
         except HttpFailedError:
@@ -173,10 +173,10 @@ class Connection:
             raise
 
     async def _read_chunk_size(self) -> int:
-        """0 for the last chunk, whose trailers are read then."""
+        """The size of the next chunk; 0 for the last one, whose trailers are read too."""
         self._chunks += 1
         if self._chunks % _MAX_LINES == 0:
-            await asyncio.sleep(0)  # chunks of one byte, all of them there already, would keep the loop
+            await asyncio.sleep(0)  # many one-byte chunks that have already arrived would block the loop
         digits = (await self._read_line()).partition(b";")[0].strip()
         if not digits or digits.strip(_HEX_DIGITS) or len(digits.lstrip(b"0")) > _MAX_CHUNK_DIGITS:
             raise hang_up()
@@ -211,7 +211,7 @@ async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
     client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         client.setblocking(False)
-        reset_on_close(client, reset=True)  # first of all: a crash of the server may cancel what follows
+        reset_on_close(client, reset=True)  # first, because a crash of the server may cancel what follows
         await asyncio.get_running_loop().sock_connect(client, (LOOPBACK, port))
     except BaseException:
         client.close()
@@ -220,7 +220,7 @@ async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
 
 
 def parse_head(lines: list[bytes]) -> Head:
-    """Reads status line and fields as Chromium does: unknown ones make nothing invalid. HttpFailedError: it is not HTTP."""
+    """Parses the status line and fields as Chromium does: unknown fields are ignored. HttpFailedError: it is not HTTP."""
     version, status = _parse_status_line(lines[0])
     fields: dict[bytes, list[bytes]] = {}
     for line in lines[1:]:
@@ -257,14 +257,14 @@ def _parse_status_line(line: bytes) -> tuple[list[bytes], int]:
 
 
 def _charset(kind: bytes) -> str | None:
-    """The charset that a content type names, quoted or not, also where the semicolon before it is missing."""
+    """The charset that a content type names, quoted or not, even if the semicolon before it is missing."""
     between, _, value = kind.partition(b"charset")[2].partition(b"=")
     words = value.translate(_NO_QUOTES).split(None, 1)
     return words[0].decode("latin-1") if words and not between.strip() else None
 
 
 def _unpacker(encoding: bytes, start: bytes) -> Callable[[bytes, int], bytes]:
-    """Unpacks piece by piece, at most so many bytes; "deflate" may lack the header of zlib (RFC 9110, 8.4.1.2)."""
+    """A function that decompresses the next piece, up to a limit in bytes; "deflate" may lack the zlib header (RFC 9110, 8.4.1.2)."""
     import zlib  # few backends need it
 
     raw = encoding == b"deflate" and start[0] & 0xF != zlib.DEFLATED

@@ -1,4 +1,4 @@
-"""The environment of the backend, without what is an AppImage's. It never goes through a shell, so names with dots in them survive."""
+"""Builds the backend's environment, without an AppImage's own folders. No shell is involved, so names with dots survive."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from ..settings.model import Paths, Settings
 
-# Only backend.env, which is written for this very backend, can pass these on, and what the profile names.
-# Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
-# systemd's are about the app's own service (sd_notify(3), sd_listen_fds(3)): a backend would report its own end as the app's.
+# Only backend.env, which is written for this backend, can pass these on, and those that the profile names.
+# Electron's two turn an Electron that the backend starts into plain Node; ours would configure another sidecar, secrets included.
+# systemd's concern the app's own service (sd_notify(3), sd_listen_fds(3)): a backend would report its own end as the app's.
 _NEVER_INHERITED = (
     *("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR"),
     *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"),
@@ -29,40 +29,40 @@ _WINDOWS_NEEDS = ("SYSTEMROOT",)
 
 
 def fill(text: str, host: str, port: int) -> str:
-    """``{host}`` and ``{port}`` filled in; other braces stay, as an argument may be JSON. Port 0 lets the backend choose."""
+    """Fills in ``{host}`` and ``{port}``; other braces stay, because an argument may be JSON. Port 0 lets the backend choose."""
     return text.replace("{host}", host).replace("{port}", str(port))
 
 
 def backend_environment(
     settings: Settings, paths: Paths, port: int, inherited: Mapping[str, str], *, platform: str = SYSTEM
 ) -> dict[str, str]:
-    """What the backend sees: the inherited variables that the limits let through, the profile's, the user's; later ones win.
+    """The backend's variables: the inherited ones that the limits allow, the profile's, the user's; later ones win.
 
-    ``paths``: all filled (``resolve_paths``). ``port``: where it is to listen; 0 where it chooses one itself and reports it.
+    ``paths``: none empty (``resolve_paths``). ``port``: where it is to listen; 0 if it chooses its own port and reports it.
     ``platform``: on Windows ``Path`` and ``PATH`` are one variable.
     """
     environment = _Environment(ignore_case=platform == "win32")
-    environment.update(_let_through(settings, inherited, platform))
+    environment.update(_allowed(settings, inherited, platform))
     host = settings.backend.host
     for name, text in _profile_variables(settings, paths):
         before = f"{environment.get(name) or ''} " if name in APPENDED else ""
         environment.set(name, before.lstrip() + fill(text, host, port))
     environment.update(_ffmpeg_variables(settings, platform))
-    if settings.sandbox.level != "off":  # the system's temporary folder is closed to it
+    if settings.sandbox.level != "off":  # it cannot write to the system's temporary folder
         environment.update((name, paths.temp) for name in ("TMPDIR", "TMP", "TEMP"))
     environment.update((name, fill(text, host, port)) for name, text in settings.backend.env.items())
-    _spare_loopback_the_proxy(environment, platform)
+    _exclude_loopback_from_proxy(environment, platform)
     if platform != "win32":
         return environment.variables
     if environment.get("PYTHONIOENCODING") is None:
-        # Python writes the ANSI code page to a pipe, in which printing most of the world's file names fails.
+        # Python writes to a pipe in the ANSI code page, which cannot encode most of the world's file names.
         environment.set("PYTHONIOENCODING", "utf-8")
     # SetEnvironmentVariable relies on this order (Changing Environment Variables); without it a name can end up twice.
     return dict(sorted(environment.variables.items(), key=lambda item: item[0].upper()))
 
 
 class _Environment:
-    """Variables; where case is ignored the first spelling of a name stays."""
+    """Variables; if case is ignored, the first spelling of a name stays."""
 
     def __init__(self, *, ignore_case: bool) -> None:
         self.variables: dict[str, str] = {}
@@ -83,7 +83,7 @@ class _Environment:
             self.set(name, value)
 
 
-def _let_through(settings: Settings, inherited: Mapping[str, str], platform: str) -> Iterator[tuple[str, str]]:
+def _allowed(settings: Settings, inherited: Mapping[str, str], platform: str) -> Iterator[tuple[str, str]]:
     limits = settings.limits
     ignore_case = platform == "win32"
     denied = (*limits.env_deny, *_NEVER_INHERITED, *PROFILES[settings.profile].never_inherited)
@@ -112,7 +112,7 @@ def _profile_variables(settings: Settings, paths: Paths) -> Iterator[tuple[str, 
 
 
 def _ffmpeg_variables(settings: Settings, platform: str) -> Iterator[tuple[str, str]]:
-    """FFmpeg as the app ships it. Without one the variables stay as they are, and the backend searches by itself."""
+    """Variables that name the app's own FFmpeg. Without it they stay as they are, and the backend searches by itself."""
     profile, resources = PROFILES[settings.profile], settings.app.resources
     for folder in profile.folders.get(platform, ()) if resources and profile.ffmpeg_env else ():
         place = os.path.join(resources, "ffmpeg", folder, "bin")
@@ -121,8 +121,8 @@ def _ffmpeg_variables(settings: Settings, platform: str) -> Iterator[tuple[str, 
             return
 
 
-def _spare_loopback_the_proxy(environment: _Environment, platform: str) -> None:
-    """Completes NO_PROXY in both spellings, each with what the other said, for programs read one or the other."""
+def _exclude_loopback_from_proxy(environment: _Environment, platform: str) -> None:
+    """Adds 127.0.0.1 to NO_PROXY in both spellings, because programs read one or the other; an empty one copies the other first."""
     names = ("NO_PROXY",) if platform == "win32" else ("NO_PROXY", "no_proxy")
     values = {name: environment.get(name) or "" for name in names}
     for name, value in values.items():
@@ -133,21 +133,21 @@ def _spare_loopback_the_proxy(environment: _Environment, platform: str) -> None:
         environment.set(name, ",".join(hosts))
 
 
-# Where AppRun, and the hooks of linuxdeploy, put folders of the image first: .NET would load its OpenSSL, git its libcurl,
-# Python its standard library.
+# Lists in which AppRun and linuxdeploy's hooks put the image's folders first: .NET would load the image's OpenSSL, git its
+# libcurl, Python its standard library.
 _LISTS = (
     *("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "PERLLIB", "PERL5LIB", "XDG_DATA_DIRS", "GSETTINGS_SCHEMA_DIR"),
     *("QT_PLUGIN_PATH", "GTK_PATH", "GTK_DATA_PREFIX", "GTK_EXE_PREFIX", "GTK_IM_MODULE_FILE", "GDK_PIXBUF_MODULE_FILE"),
     *("GDK_PIXBUF_MODULEDIR", "GIO_MODULE_DIR", "GIO_EXTRA_MODULES", "GST_PLUGIN_PATH", "GST_PLUGIN_SYSTEM_PATH"),
     *("GST_PLUGIN_SYSTEM_PATH_1_0", "GST_PLUGIN_SCANNER", "GST_PLUGIN_SCANNER_1_0"),
 )  # fmt: skip
-_OWN_NAME = "ARGV0"  # of the image; zsh, and programs that look at how they were called, take it for theirs
+_OWN_NAME = "ARGV0"  # the image's; zsh, and programs that check how they were called, take it for their own
 
 
 def leave_appimage(environment: dict[str, str], program: str, given: Container[str]) -> tuple[str, ...]:
-    """Takes the folders of the image from the environment of a program outside of it; what the log should say about that.
+    """Removes the image's folders from the environment of a program outside the image; returns log entries about that.
 
-    ``given``: the variables that the settings set, which stay. AppRun has set APPDIR, the folder of the image.
+    ``given``: the variables that the settings set, which stay. AppRun has set APPDIR, the image's folder.
     """
     image = environment.get("APPDIR", "").rstrip("/")
     if not image or is_inside(program, image) or not os.path.exists(f"{image}/AppRun"):
@@ -160,7 +160,7 @@ def leave_appimage(environment: dict[str, str], program: str, given: Container[s
 
 def _drop(environment: dict[str, str], name: str, image: str) -> bool:
     before = environment.get(name, "").split(":")
-    left = [entry for entry in before if entry and not is_inside(entry, image)]  # an empty one is the working folder
+    left = [entry for entry in before if entry and not is_inside(entry, image)]  # an empty entry is the working folder
     if not any(is_inside(entry, image) for entry in before):
         return False
     environment[name] = ":".join(left)

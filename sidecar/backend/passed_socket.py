@@ -1,4 +1,4 @@
-"""The listening socket that the sidecar keeps over all runs and hands to each of them (backend.socket = "pass")."""
+"""The listening socket that the sidecar keeps across all runs and passes to each of them (backend.socket = "pass")."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..process.sockets import waiting_on
 from .ports import choose_port
 
 BACKLOG = 4096
-"""Connections that may wait: what Linux allows since 5.4 (net.core.somaxconn); the system cuts it to its own limit."""
+"""Maximum number of waiting connections: Linux's own limit since 5.4 (net.core.somaxconn); each system caps it at its limit."""
 _MAX_ATTEMPTS = 8
 
 
 class PassedSocket:
-    """Closed at first, and while nothing would ever take what waits. ``port``: where it listens; None while it is closed."""
+    """The socket; closed at first, and while no run would ever accept its connections. ``port``: where it listens; None while closed."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
@@ -22,11 +22,11 @@ class PassedSocket:
 
     @property
     def descriptor(self) -> int:
-        """A descriptor, on Windows a handle; -1 while it is closed."""
+        """The descriptor, on Windows the handle; -1 while it is closed."""
         return self._socket.fileno() if self._socket is not None else -1
 
     def open_any(self, last: int | None) -> int:
-        """Listens on the last port where that is free, else on another; gives the port, also if it was open. Raises OSError."""
+        """Listens on the last port if it is free, otherwise on another, unless it is open already; returns the port. Raises OSError."""
         tried: set[int] = set()
         while self.port is None:
             port = choose_port(last, tried)
@@ -39,7 +39,7 @@ class PassedSocket:
         return self.port
 
     def open(self, port: int) -> None:
-        """Listens on that port, if it does not yet; raises OSError where it cannot be bound."""
+        """Listens on that port, unless it already does. Raises OSError if the port cannot be bound."""
         if self.port == port:
             return
         self.close()
@@ -54,21 +54,21 @@ class PassedSocket:
         self._socket, self.port = server, port
 
     def renew(self) -> None:
-        """Undoes what a run did to the socket that it shares: a shorter backlog, a shutdown, another mode."""
+        """Undoes what a run did to the shared socket: a shorter backlog, a shutdown, another mode."""
         if self._socket is not None:
             self._socket.setblocking(True)
             self._socket.listen(BACKLOG)
 
     def close(self) -> None:
-        """Ends it for all who hold it: Linux closes a listening socket by shutdown(2), however many descriptors it has."""
+        """Closes it for every process that has it: on Linux shutdown(2) ends a listening socket, however many descriptors it has."""
         server, self._socket, self.port = self._socket, None, None
         if server is not None:
             try:
                 server.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # other systems shut down connections alone
+                pass  # other systems only shut down connections
             server.close()
 
     def waiting(self) -> int | None:
-        """How many connections no run has taken so far; None while it is closed, and where the system does not say."""
+        """How many connections no run has accepted yet; None while it is closed, or if the system does not report it."""
         return waiting_on(self.port) if self.port is not None else None

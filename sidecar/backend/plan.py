@@ -1,4 +1,4 @@
-"""What a run is to execute: settings, folders and port in, one LaunchSpec out. early.py needs it too, so it imports little."""
+"""Plans a run: settings, folders and port in, one LaunchSpec out. early.py needs this module too, so it imports little."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from ..settings.model import Paths, Settings
 
-# Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
+# Seconds for the tree to exit after the sidecar was killed, so that nothing is left after 2 s.
 _MAX_ALONE = 1.0
 
 
 def plan_launch(
     settings: Settings, paths: Paths, inherited: Mapping[str, str], port: int
 ) -> tuple[LaunchSpec, BackendCommand]:
-    """What is to be executed, without a sandbox; and how its program was found. SidecarError: it cannot be executed.
+    """The spec of a run, without a sandbox, and the command that was found. SidecarError: it cannot be executed.
 
-    ``inherited``: the sidecar's own environment; ``port``: 0 where the backend chooses one itself.
+    ``inherited``: the sidecar's own environment; ``port``: 0 if the backend chooses its own.
     """
     backend, limits, times = settings.backend, settings.limits, settings.timeouts
     environment = backend_environment(settings, paths, port, inherited)
@@ -31,7 +31,7 @@ def plan_launch(
     if SYSTEM == "linux" and "APPDIR" in environment:
         command.notes += leave_appimage(environment, command.argv[0], backend.env)
     to = backend.stop_signal_to
-    if to == "auto":  # a launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child
+    if to == "auto":  # a launcher does not forward SIGINT and SIGQUIT, because a terminal sends them to the whole group
         to = "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
     spec = LaunchSpec(
         tuple(fill(word, backend.host, port) for word in command.argv),
@@ -51,7 +51,7 @@ def plan_launch(
 
 
 def make_folders(paths: Paths) -> Iterator[str]:
-    """Makes the folders of the backend; gives a sentence for each that cannot be made, or that another user may change (data: see reclaim)."""
+    """Creates the backend's folders; yields a sentence for each that cannot be created, or that another user can change (data: see reclaim)."""
     for folder in (paths.data, paths.logs, paths.temp):
         try:
             make_folder(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _socket as socket  # all that is needed here; the module around it takes 3 ms
+import _socket as socket  # enough here; importing the module socket takes 3 ms
 import errno
 
 from ..process.platform.ports import LOOPBACK, set_server_options
@@ -22,22 +22,22 @@ _MAX_ATTEMPTS = 64
 
 
 def port_state(port: int, *, plain: bool = False, address: str = LOOPBACK) -> PortState:
-    """Whether a server could listen on the port now, tried by binding: not while the backend is about to bind it.
+    """Whether a server could listen on the port now, tested by binding it; do not call this while the backend is about to bind it.
 
     ``lingering``: only connections of an earlier program are left, which the system has not closed yet ·
     ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held exclusively by another program.
-    ``plain``: for a server that does not set the options that most set, SO_REUSEADDR above all.
+    ``plain``: for a server that does not set the usual options, above all SO_REUSEADDR.
     """
     state = _bindable(port, plain=plain, address=address)
     if state == "in_use":
-        from ..process.sockets import lingering  # the first launch does without
+        from ..process.sockets import lingering  # not imported for the first launch
 
         return "lingering" if lingering(port) else state
     return state
 
 
 def _bindable(port: int, *, plain: bool = False, address: str = LOOPBACK) -> PortState:
-    """The same, without asking what is ``in_use``: for that the first launch would import what it does without."""
+    """Like ``port_state``, but never ``lingering``: to detect that takes an import that the first launch avoids."""
     probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         if not plain:
@@ -51,11 +51,11 @@ def _bindable(port: int, *, plain: bool = False, address: str = LOOPBACK) -> Por
 
 
 def loopback_error() -> OSError | None:
-    """Why 127.0.0.1 cannot be reached (its interface is down); None where it can. Nothing is sent."""
+    """Why 127.0.0.1 cannot be reached (its interface is down); None if it can. Nothing is sent."""
     probe = None
     try:
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        probe.connect((LOOPBACK, 9))  # of a datagram socket: only looks up the route
+        probe.connect((LOOPBACK, 9))  # for a datagram socket this only looks up the route
     except OSError as error:
         return error if error.errno in _UNREACHABLE else None
     finally:
@@ -65,12 +65,12 @@ def loopback_error() -> OSError | None:
 
 
 def is_free_everywhere(port: int, state: Callable[..., PortState]) -> bool:
-    """Whether a server could listen on all addresses, IPv6 too, as Node's do by default: another may have the port on one of them."""
+    """Whether a server could listen on all addresses, also of IPv6, as Node does by default; another program may have the port on one."""
     try:
         taken = state(port, address="::") == "in_use"
     except OSError:  # the system has no IPv6
         taken = False
-    return not taken and state(port, address="0.0.0.0") == "free"  # noqa: S104 - tried, not served
+    return not taken and state(port, address="0.0.0.0") == "free"  # noqa: S104 - only tested
 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:

@@ -1,4 +1,4 @@
-"""Probing: is the backend there, how soon to ask again, and did its answer change."""
+"""Probes the backend: whether it responds, when to try again, and whether its response changed."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from ..errors import HttpFailure
 
 DEBUGGER = 400
-"""The status that Node's inspector answers to a plain GET."""
+"""The status that Node's inspector returns for a plain GET."""
 
-_FIRST_DELAY = 0.005  # seconds; an answer costs the backend more than the sidecar
+_FIRST_DELAY = 0.005  # seconds; a response costs the backend more than the sidecar
 _FIRST_PORT_CHECK_DELAY = 0.001
-_SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there
-# A check costs 10 µs and a turn of the loop twice that: 3 % of a core in the first 50 ms, then less.
+_SHARE_OF_ELAPSED = 0.02  # readiness is noticed late by at most this fraction of the start
+# A check costs 10 µs and an iteration of the loop twice that: 3 % of a core in the first 50 ms, then less.
 _MAX_PORT_CHECK_DELAY = 0.010
 
 
 class ProbeResult(Struct, frozen=True):
-    """One question to an endpoint."""
+    """The result of one request to an endpoint."""
 
-    ok: bool  # it answered 2xx
-    status: int | None  # None where there was no answer
-    body: Any  # decoded, where ok
-    error: str  # why not, in the words of the renderer contract; empty where ok
-    kind: HttpFailure | None = None  # how it failed; None where ok
-    location: str = ""  # where a redirect leads that is not followed
+    ok: bool  # the status is 2xx
+    status: int | None  # None without a response
+    body: Any  # decoded, if ok
+    error: str  # in the words of the renderer contract; empty if ok
+    kind: HttpFailure | None = None  # how it failed; None if ok
+    location: str = ""  # the target of a redirect that is not followed
 
 
 async def probe(client: BackendClient, path: str, timeout: float, *, needs_body: bool = False) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
-    """Asks once; every outcome is a result, none an exception. Unless the body is needed, the status decides alone."""
+    """Sends one request; every outcome is a result, never an exception. Unless the body is needed, only the status counts."""
     try:
         response = await client.get(path, timeout=timeout, head_suffices=not needs_body)
     except HttpFailedError as error:
@@ -45,7 +45,7 @@ async def probe(client: BackendClient, path: str, timeout: float, *, needs_body:
 
 
 async def probe_port(port: int, path: str, timeout: float) -> ProbeResult:  # noqa: ASYNC109 -- as in probe
-    """As ``probe``, of whatever listens on a port."""
+    """Like ``probe``, for whatever listens on a port."""
     client = BackendClient(port)
     try:
         return await probe(client, path, timeout)
@@ -58,7 +58,7 @@ def next_probe_delay(elapsed: float, interval: float) -> float:
     return min(max(_FIRST_DELAY, elapsed * _SHARE_OF_ELAPSED), max(interval, _FIRST_DELAY))
 
 
-def next_knock_delay(elapsed: float) -> float:
+def next_port_check_delay(elapsed: float) -> float:
     """Seconds until the next port check of a start: 2 % of the time so far, from 1 to 10 ms."""
     return min(max(_FIRST_PORT_CHECK_DELAY, elapsed * _SHARE_OF_ELAPSED), _MAX_PORT_CHECK_DELAY)
 
@@ -69,7 +69,7 @@ def is_metrics(body: Any) -> bool:
 
 
 def significant(body: Any, volatile_keys: Collection[str]) -> bytes:
-    """What of a body counts for "did it change": all but the ``volatile_keys`` at any depth and the order of keys."""
+    """The parts of a body whose change counts: all but the ``volatile_keys`` at any depth and the order of keys."""
     try:
         return msgspec.json.encode(_without(body, frozenset(volatile_keys)), order="deterministic")
     except RecursionError:

@@ -1,4 +1,4 @@
-"""What a backend prints about itself: the address, when it chose its port, and that it has started or is shutting down."""
+"""Finds what a backend prints about itself: its address if it chose its port, and that it has started or is shutting down."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ..process.platform.ports import LOOPBACK
 from ..settings.profiles import PROFILES
 
 ANY_ADDRESS = r"((?i:https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])):\d+)"
-"""How servers print where they listen, for one that takes another port than it was given."""
-_MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
+"""How servers print where they listen, to find one that uses another port than it was given."""
+_MAX_LINE = 64 * 1024  # bytes; of a longer unfinished line only the end is kept
 # [::1]:53211, 127.0.0.1:53211, http://name:password@host:53211/path, or the number alone
 _ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
 # As Java's MessageFormat prints a port: 8,080 or 8.080
 _GROUPED = r"(?<![\d.,])(\d{1,2})[,.'\u00a0\u202f](\d{3})(?!\d|[,.']\d)"
-# Before the address of a page beside the server itself, as Browsersync prints it: "UI: http://localhost:3001"
-_BESIDE = r"(?i)\b(?:ui|admin\w*|dashboard|metrics|prometheus|pprof|profiler|inspector|debugger|live ?reload)\b[^/]{0,24}https?://"
-_QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) takes them for a part of it
+# Before the address of a page next to the server itself, as Browsersync prints it: "UI: http://localhost:3001"
+_SECONDARY = r"(?i)\b(?:ui|admin\w*|dashboard|metrics|prometheus|pprof|profiler|inspector|debugger|live ?reload)\b[^/]{0,24}https?://"
+_QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) includes them
 
 
 def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65_536)) -> tuple[str, int] | None:
     """Host and port of the first address in the text with one of the ports (``among``); None if not found.
 
-    ``pattern``: a regular expression whose group 1 is the address; a number alone stands for a port of 127.0.0.1. The lines must
-    be whole (``ReportedAddress`` ensures that), for a line that is cut may cut the port.
+    ``pattern``: a regular expression whose group 1 is the address; a number alone is a port on 127.0.0.1. The lines must
+    be complete (``ReportedAddress`` ensures that), because a partial line may end within the port.
     """
     for match in re.finditer(pattern, text):
         address = re.match(_ADDRESS, (match.group(1) or "").lstrip(_QUOTES))
@@ -35,16 +35,16 @@ def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65
 
 
 def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> int | None:
-    """Which of the ports (``among``), on all of which the backend listens, its output names as the server's; None where not clear.
+    """Which of the ports ``among``, on all of which the backend listens, its output names as the server's; None if unclear.
 
-    That is the last in an address that the pattern finds (None: it has none), else in any address of HTTP, those of a dashboard or
-    of metrics only where there is no other, else the only number
-    printed at all, but for addresses of other protocols: a debugger's (ws), a database's.
+    That is the port of the last address that ``pattern`` finds, else of the last HTTP address, else, unless ``pattern`` is None, the
+    only one of these numbers that is printed. Addresses of dashboards and metrics count only if there is no other; addresses of
+    other protocols, such as a debugger's (ws) or a database's, never count.
     """
     text = _plain(output)
     lines = re.split(r"[\r\n]+", text)
     lines.reverse()
-    lines.sort(key=lambda line: re.search(_BESIDE, line) is not None)
+    lines.sort(key=lambda line: re.search(_SECONDARY, line) is not None)
     for each in (*((pattern,) if pattern is not None else ()), ANY_ADDRESS.replace("s?", ""), ANY_ADDRESS):
         found = (parse_reported(each, line, among) for line in lines)
         if (address := next(filter(None, found), None)) is not None:
@@ -64,7 +64,7 @@ def other_protocols(output: str) -> set[int]:
 
 
 def prints_only_https(output: str, port: int) -> bool:
-    """Whether the output has addresses of this machine with that port, and all of them are of HTTPS."""
+    """Whether the output has addresses of this machine with that port, and all of them are HTTPS."""
     addresses = re.findall(ANY_ADDRESS.replace(r"\d+", rf"{port}\b"), _plain(output.encode()))
     return {address.partition(":")[0].lower() for address in addresses} == {"https"}
 
@@ -79,12 +79,12 @@ def lifetime_events(profile: str, output: str) -> list[str]:
 
 
 def _plain(output: bytes) -> str:
-    """Without colours; UTF-16 of ASCII text is that text with NULs in between, and JSON may escape a slash."""
+    """The output as text, without colours. ASCII text in UTF-16 has NULs in between, and JSON may escape a slash."""
     return without_controls(output.replace(b"\0", b"").decode("utf-8", "replace")).replace("\\/", "/")
 
 
 class ReportedAddress:
-    """Waits for the address in a stream of output, which comes in pieces of any size."""
+    """Finds the address in a stream of output that arrives in pieces of any size."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -92,7 +92,7 @@ class ReportedAddress:
         self.address: tuple[str, int] | None = None
 
     def feed(self, data: bytes) -> tuple[str, int] | None:
-        """Takes the next piece; gives host and port once a whole line has held them. A carriage return ends a line too."""
+        """Takes the next piece; returns host and port once a complete line has them. A carriage return also ends a line."""
         if self.address is None:
             whole = self._rest + data
             end = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
@@ -103,6 +103,6 @@ class ReportedAddress:
 
     @property
     def unfinished(self) -> int | None:
-        """The port in a line that has no end so far, of which digits may still be missing; None without one."""
+        """The port in the unfinished line, which may still lack digits; None if there is none."""
         found = parse_reported(self._pattern, _plain(self._rest)) if self._rest else None
         return found[1] if found is not None else None

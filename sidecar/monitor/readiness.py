@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct, field, structs
 
 from ..backend.client import BackendClient
-from ..backend.probe import DEBUGGER, is_metrics, next_knock_delay, next_probe_delay, probe, probe_port
+from ..backend.probe import DEBUGGER, is_metrics, next_port_check_delay, next_probe_delay, probe, probe_port
 from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
@@ -80,7 +80,7 @@ class Readiness(RunWatch, eq=False):
                     self._progress(f"Waiting for {awaited}")
                 if await self._adopt_other_port():
                     authentic = False
-            delay = next_knock_delay(now - self._started)
+            delay = next_port_check_delay(now - self._started)
             port = self._port()
             if port is not None and (authentic or self._look.is_listening(port)):
                 authentic = authentic or await self._is_own(port)

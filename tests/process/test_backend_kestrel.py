@@ -16,7 +16,7 @@ from sidecar.backend.client import BackendClient
 from sidecar.backend.command import find_command
 from sidecar.backend.environment import backend_environment
 from sidecar.backend.ports import choose_port
-from sidecar.backend.probe import ProbeResult, next_knock_delay, next_probe_delay, probe, significant
+from sidecar.backend.probe import ProbeResult, next_port_check_delay, next_probe_delay, probe, significant
 from sidecar.backend.reported import ReportedAddress
 from sidecar.core.bind_failure import bind_failure
 from sidecar.errors import HttpFailedError
@@ -72,7 +72,7 @@ async def ready(client: BackendClient, path: str = "/health/live") -> ProbeResul
     while not is_listening(client.port):
         elapsed = time.monotonic() - begun
         assert elapsed < LIMIT
-        await asyncio.sleep(next_knock_delay(elapsed))
+        await asyncio.sleep(next_port_check_delay(elapsed))
     while not (result := await probe(client, path, 5.0)).ok:
         elapsed = time.monotonic() - begun
         assert elapsed < LIMIT, result

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.backend.probe import next_knock_delay, next_probe_delay, significant
+from sidecar.backend.probe import next_port_check_delay, next_probe_delay, significant
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_a_tiny_health_interval_does_not_make_a_busy_loop() -> None:
     assert next_probe_delay(10.0, 0.0001) == 0.005
 
 
-def test_knocks_are_from_1_to_10_ms_apart() -> None:
-    delays = [next_knock_delay(elapsed) for elapsed in (0.0, 0.05, 0.4, 0.5, 60.0)]
+def test_port_checks_are_1_to_10_ms_apart() -> None:
+    delays = [next_port_check_delay(elapsed) for elapsed in (0.0, 0.05, 0.4, 0.5, 60.0)]
     assert delays == pytest.approx([0.001, 0.001, 0.008, 0.01, 0.01])
 
 
