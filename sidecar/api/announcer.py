@@ -1,4 +1,4 @@
-"""From what happens to the backend to notifications and log entries."""
+"""Turns what happens to the backend into notifications and log entries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..wire.observe import Exposed, StartupProgress, StateChanged
 
 
 def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> None:
-    """Subscribes to what a client is notified of, but for what recorder.py knows. ``startup_limit``: seconds; None: no limit."""
+    """Subscribes to what a client is notified of, except what recorder.py handles. ``startup_limit``: seconds; None: no limit."""
 
     def changed(change: StateChanged) -> None:
         log.info(f"{change.previous} → {change.state} ({change.reason})", port=change.port, pid=change.pid)
@@ -43,7 +43,7 @@ def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> 
 
 
 def health_result(health: e.Health) -> HealthResult:
-    """The health as the wire has it."""
+    """Returns the health in the form of the wire."""
     if health.healthy:
         return HealthResult(status="healthy", data=health.body)
     return HealthResult(status="unhealthy", error=health.error)

@@ -1,4 +1,4 @@
-"""The backend's channels. Plain functions answer at once, coroutines when they have waited."""
+"""The backend's channels. Plain functions answer at once, coroutines after a wait."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..supervisor.run import Run
 from ..wire.messages import ForcedProcess, HealthResult, PingResult, Restarted, Started, Stopped
 from .status import StatusView
 
-# Seconds that today's callers wait for each answer (renderer contract).
+# Seconds that existing callers wait for each answer (renderer contract).
 _HEALTH, _PING, _INFO, _VERSION, _FFMPEG, _PROVIDERS = 5.0, 2.0, 5.0, 5.0, 5.0, 10.0
 
 _QUOTING = frozenset({"status", "redirected", "invalid_url"})  # failures that name the path, which may hold a secret
 
 
 class BackendChannels(Struct, frozen=True):
-    """Its life, its addresses and its endpoints."""
+    """Handles the channels for the backend's lifecycle, address and endpoints."""
 
     settings: Settings
     supervisor: Supervisor
@@ -31,7 +31,7 @@ class BackendChannels(Struct, frozen=True):
     view: StatusView
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
+        """Returns channel name → function."""
         backend, view = self.settings.backend, self.view
         return {
             "backend:getUrl": view.url,
@@ -94,7 +94,7 @@ class BackendChannels(Struct, frozen=True):
         return (await self._get(setting, path, limit)).body
 
     def _reachable(self) -> Run:
-        """The run that requests reach. Raises HttpFailedError."""
+        """Returns the run that requests would reach. Raises HttpFailedError."""
         run = self.supervisor.current
         if run is None or not run.alive:
             raise refused(self.supervisor.last_port)
@@ -107,7 +107,7 @@ class BackendChannels(Struct, frozen=True):
         return run
 
     def _must_listen(self) -> None:
-        """Without an endpoint the open port counts, as for readiness; nothing is sent to it. Raises HttpFailedError."""
+        """Without an endpoint, the open port counts, as for readiness; nothing is sent. Raises HttpFailedError."""
         run = self._reachable()
         if run.ready_at is None or (run.healthy is False and run.listener == "unknown"):
             raise refused(run.port)

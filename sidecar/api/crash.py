@@ -1,4 +1,4 @@
-"""Why a run failed: text, cause and remedy, from what is known of it."""
+"""Why a run failed: text, cause and remedy, from what is known about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _READ_IT = (
 
 
 def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask: Callable[[str], str]) -> Crash:
-    """The summary of a failure."""
+    """Returns the summary of a failure."""
     status, error = run.status or UNKNOWN, failure.error
     if error is None:
         text, known = how_it_ended(run), explain_by_facts(run, settings)

@@ -1,4 +1,4 @@
-"""backend:diagnose: gathers what the checks need to know, and runs them."""
+"""backend:diagnose: gathers the facts for the checks, and runs them."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Diagnosis(Struct, frozen=True):
     client: BackendClient
     succession: Succession
     crashes: Callable[[], Awaitable[list[Crash]]]  # the crash reports, newest first
-    firewall: Callable[[], Awaitable[FirewallCheck]]  # its verdict, on Windows only
-    notes: Sequence[str]  # on the settings
+    firewall: Callable[[], Awaitable[FirewallCheck]]  # the firewall's verdict, only called on Windows
+    notes: Sequence[str]  # about the settings
 
     async def run(self) -> list[Check]:
-        """backend:diagnose; paths and commands of the settings, which the checks name, may hold secrets."""
+        """Answers backend:diagnose; masks paths and commands from the settings, which may contain secrets."""
         mask = self.supervisor.launcher.mask
         return [
             structs.replace(
@@ -103,7 +103,7 @@ class Diagnosis(Struct, frozen=True):
         }
 
     async def _run_checks(self, run: Run | None) -> list[Check]:
-        """Of the running backend's own endpoints."""
+        """Checks the running backend's own endpoints."""
         from ..observe.check_backend import check_health, check_shutdown_endpoint
 
         backend = self.settings.backend
@@ -116,10 +116,10 @@ class Diagnosis(Struct, frozen=True):
         return [check_health(endpoints, answers), check_shutdown_endpoint(backend.shutdown_path, status)]
 
     def _owner(self, port: int) -> str:
-        """Who listens on a port; says so if it is the backend of another copy of the app."""
+        """Returns who listens on a port, in words; mentions if it is another sidecar's backend."""
         try:
             found = process.find_listener(port)
-        except OSError:  # no descriptor is left to look with
+        except OSError:  # out of descriptors
             found = []
         for socket in found:
             if socket.pid is not None:
@@ -166,6 +166,6 @@ class Diagnosis(Struct, frozen=True):
             command = self._find_backend()
             request = platform.sandbox_request(self.settings, self.paths, None, command.argv[0], command.cwd)
             notes = [*path_notes(request), *platform.prepare(request)[1]]
-        except SidecarError:  # the check of the executable says why
+        except SidecarError:  # the check of the executable reports it
             notes = []
         return check_sandbox(enforced, notes, required=sandbox.required)

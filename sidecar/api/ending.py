@@ -1,4 +1,4 @@
-"""The end of the sidecar: what may request it, how long it may take, and the exit status."""
+"""The end of the sidecar: what may request it, and the exit status."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..rpc.server import End, Server
 from ..supervisor import Supervisor
 from ..wire.messages import Success
 
-_CLIENT_INTERVAL = 0.1  # seconds between two looks whether the client is still there
+_CLIENT_INTERVAL = 0.1  # seconds between checks whether the client is still there
 
 
 class Ending:
     """One per sidecar; ``exit_status`` is the process's."""
 
     def __init__(self, server: Server, supervisor: Supervisor, *, interrupted: bool) -> None:
-        """From now on the system's signals to end are obeyed; ``interrupted``: one came already."""
+        """Installs the handlers of the termination signals; ``interrupted``: one has come already."""
         self.exit_status = 0
         self._server = server
         self._supervisor = supervisor
@@ -31,28 +31,28 @@ class Ending:
             self._loop.call_soon(self._shut_down)
 
     def request(self) -> asyncio.Future[Success]:
-        """sidecar:shutdown. The future fails where part of the backend would not die."""
+        """Answers sidecar:shutdown. The future fails if part of the backend survives."""
         if self._request is None:
             self._request = self._loop.create_future()
         self._shut_down()
         return self._request
 
     def client_ended(self, end: End) -> None:
-        """The client closed its side, or the stream broke."""
+        """Handles the end of the connection: the client closed its side, or the stream broke."""
         log.info(f"the client closed the connection: {end}")
         server = self._server
         if end == "framing":
             self.exit_status = errors.FrameError.exit_status
-            # Nothing is read any more, so the end of stdin has to be looked for.
+            # Nothing is read any more, so the end of stdin has to be polled for.
             self._watch_for(lambda: server.client_gone or server.stdin_ended)
         if end == "owner_lost" and self._request is not None and not server.client_gone:
-            # A client that requested the end and closed its stdin may still await the answer, unless it dies.
+            # A client that requested the shutdown and closed stdin may still await the answer, unless it dies.
             self._watch_for(lambda: server.client_gone)
             return
         self._shut_down(owner_lost=end == "owner_lost")
 
     async def reached(self) -> None:
-        """Waits until the supervisor has nothing left, or gave up on what is left; answers the request."""
+        """Waits until the supervisor has stopped everything or given up on the rest; answers the request."""
         clean = await self._supervisor.finished
         if not clean:
             self.exit_status = errors.StopFailedError.exit_status
@@ -68,7 +68,7 @@ class Ending:
         self._supervisor.post(e.Shutdown(owner_lost))
 
     def _watch_for(self, owner_gone: Callable[[], bool]) -> None:
-        """Looks again and again, until the end is reached or the client is gone."""
+        """Polls until everything has ended or the client is gone."""
         if owner_gone():
             self._shut_down(owner_lost=True)
         elif not self._supervisor.finished.done():

@@ -1,4 +1,4 @@
-"""The firewall channels: gathers what the firewall package needs, and has it answer in a thread."""
+"""The firewall channels: gathers what the firewall package needs, and runs it in a thread."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 if TYPE_CHECKING:
     from ..firewall.check import FirewallFacts
 
-# Proxy Authentication Required: no server but a proxy answers so (RFC 9110, 15.5.8), and ours was asked directly; a filter
-# between the two has redirected the connection.
+# Proxy Authentication Required: only a proxy answers this (RFC 9110, 15.5.8), and ours was asked directly, so a filter
+# in between has redirected the connection.
 _PROXY_WANTS_A_PASSWORD = 407
 _CONFLICTS = {Conflict.FORBIDDEN: "reserved", Conflict.IN_USE: "in_use"}
 _PROBE = 1.0  # seconds, of the three that a check may take
@@ -37,7 +37,7 @@ class FirewallChannels(Struct, frozen=True):
     client: BackendClient
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
+        """Returns channel name → function."""
         return {
             "backend:checkFirewall": self.check,
             "backend:getFirewallRule": self._find_rule,
@@ -46,7 +46,7 @@ class FirewallChannels(Struct, frozen=True):
         }
 
     async def check(self) -> FirewallCheck:
-        """backend:checkFirewall."""
+        """Answers backend:checkFirewall."""
         from ..firewall.check import check_firewall
 
         facts = await self._facts()
@@ -80,9 +80,9 @@ class FirewallChannels(Struct, frozen=True):
         return self.settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
-        """The program that listens, else the backend's executable; empty if it has none. npm.cmd and uvicorn.exe are launchers.
+        """Returns the program that listens, else the backend's executable, which may be a launcher (npm.cmd, uvicorn.exe); empty if none.
 
-        Without links and drives of subst, which exist in one session only (DefineDosDevice).
+        Resolves links and drives of subst, which exist in one session only (DefineDosDevice).
         """
         run = self.supervisor.current
         listening = program_of(run.server) if run is not None and run.server is not None else ""

@@ -1,4 +1,4 @@
-"""The backend's output for clients: backend:logs, and backend:log to those that subscribed."""
+"""The backend's output for clients: backend:logs, and backend:log for subscribers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EVENT = "backend:log"
 
 
 class LogChannel:
-    """Feeds the log from the stream, and clients from the log."""
+    """Passes output from the stream to the log, and lines from the log to clients."""
 
     def __init__(self, server: Server, supervisor: Supervisor, output: BackendLog) -> None:
         self._server = server
@@ -26,14 +26,14 @@ class LogChannel:
         supervisor.stream.subscribe(Output, lambda notice: output.write(notice.stream, notice.data))
 
     async def read(self, args: LogsArgs | None = None) -> list[LogLine]:
-        """backend:logs. One at a time: a page may ask a hundred times at once, and each answer may take 30 MB and half a second."""
+        """Answers backend:logs, one request at a time: a page may send a hundred at once, and each may take 30 MB and half a second."""
         args = args or LogsArgs()
         async with self._turn:
             await self._server.has_room()
             return await self._output.read_lines(args.lines, args.stream)
 
     def subscriptions_changed(self) -> None:
-        """Lines are cut only while a client wants them."""
+        """Splits output into lines only while a client wants them."""
         self._output.subscribe(self._send if self._server.outbox.wanted(_EVENT) else None)
 
     def _send(self, line: LogLine) -> None:

@@ -1,4 +1,4 @@
-"""``--metrics FILE``: what happens, kept in a file that Prometheus' node_exporter collects."""
+"""``--metrics FILE``: keeps metrics in a file that Prometheus' node_exporter collects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..supervisor.stream import HealthAnswered
 from ..threads import in_thread
 from ..wire.observe import Crash, ResourceSample, StateChanged
 
-INTERVAL = 15.0  # seconds; so old is the file of a living sidecar at most
-_SETTLE = 0.1  # changes that come together are written together
+INTERVAL = 15.0  # seconds; the file of a live sidecar is never older
+_SETTLE = 0.1  # seconds; changes in quick succession are written together
 _CLOSE = 1.0
 
 
 class MetricsFile:
-    """Written soon after each change and in every interval, removed at the end. A failure is reported once, and retried."""
+    """Writes the file soon after each change and once per interval; removes it at the end. A failure is reported once, and retried."""
 
     def __init__(self, file: str, supervisor: Supervisor) -> None:
         self._path = Path(file)
@@ -35,16 +35,16 @@ class MetricsFile:
         supervisor.stream.subscribe(HealthAnswered, lambda answer: self._metrics.latency.observe(answer.seconds))
 
     def crashed(self, crash: Crash) -> None:
-        """A run failed."""
+        """Counts a failed run."""
         self._metrics.crashed(crash)
         self._changed.set()
 
     def sampled(self, sample: ResourceSample) -> None:
-        """What the tree uses; it comes often, and is written with the next change or interval."""
+        """Takes the tree's usage, which comes often; it is written with the next change or interval."""
         self._metrics.sample = sample
 
     async def close(self) -> None:
-        """Removes the file; waits no longer than a second for a disk that does not answer."""
+        """Removes the file; waits at most a second for a disk that does not respond."""
         self._over = True
         self._changed.set()
         await asyncio.wait({self._task}, timeout=_CLOSE)
@@ -69,11 +69,11 @@ class MetricsFile:
             if not self._over:
                 await asyncio.sleep(_SETTLE)
         if not self._is_there:
-            return  # what is there is another's
+            return  # a file with this name is not ours
         try:
             await in_thread(lambda: remove_file(self._path))
         except OSError as error:
-            if not self._failing:  # else it was reported
+            if not self._failing:  # else it was reported already
                 log.warning(f"The metrics file {self._path} cannot be removed: {error.strerror or error}")
 
     async def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""Records what explains an end later, and its channels. Not needed to start a backend: imported when the first run lives."""
+"""Records what later explains an exit, and answers the channels for that."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ _LAST_MINUTE = 60.0
 
 
 class Timeline:
-    """The last 100 moves of the lifecycle and the last 100 changes of health as lines that begin with their time, oldest first."""
+    """The last 100 state changes and the last 100 health changes, as lines that begin with their time, oldest first."""
 
     def __init__(self) -> None:
         self.states: deque[str] = deque(maxlen=100)
         self.health: deque[str] = deque(maxlen=100)
 
     def changed(self, change: StateChanged) -> None:
-        """The lifecycle state changed."""
+        """Adds a change of state."""
         port = "" if change.port is None else f" port {change.port}"
         pid = "" if change.pid is None else f" pid {change.pid}"
         self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")
 
     def reported(self, event: str) -> None:
-        """The app reported that it has "started" or is "stopping"."""
+        """Adds the app's report that it has "started" or is "stopping"."""
         self.states.append(f"{iso()}  the app reports: {event}")
 
     def checked(self, time: str, result: HealthResult) -> None:
-        """The health changed at that time, ISO 8601 UTC."""
+        """Adds a change of health at ``time``, ISO 8601 UTC."""
         self.health.append(f"{time}  {result.status}{f': {result.error}' if result.error else ''}")
 
 
 class Recorder(Struct, eq=False):
-    """Subscribes to the runs; one per sidecar."""
+    """Subscribes to the runs. One per sidecar."""
 
     _settings: Settings
     _paths: Paths
@@ -82,7 +82,7 @@ class Recorder(Struct, eq=False):
             stream.subscribe(RunFailed, self._failed)
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
+        """Returns channel name → function."""
         return {
             "backend:resources": lambda args=None: self._sampler().history(args.window if args else None),
             "backend:crashReports": self.crash_reports,
@@ -90,11 +90,11 @@ class Recorder(Struct, eq=False):
         }
 
     async def crash_reports(self) -> list[Crash]:
-        """Summaries, newest first."""
+        """Returns the summaries, newest first."""
         return await self._crashes().summaries()
 
     async def close(self) -> None:
-        """Ends the sampling and waits, for a bounded time, for reports that are being written."""
+        """Ends the sampling, and waits a limited time for reports that are being written."""
         if self._resources is not None:
             self._resources.end()
         if self._reports is not None:
@@ -107,7 +107,7 @@ class Recorder(Struct, eq=False):
             self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
 
     def _printed(self, notice: Output) -> None:
-        """A phrase that is cut between two reads is missed: only the timeline lacks it then."""
+        """Finds the app's lifetime phrases. One that two reads split is missed, but only the timeline needs it."""
         for event in lifetime_events(self._settings.profile, notice.data.decode("utf-8", "replace")):
             self._timeline.reported(event)
 
@@ -121,7 +121,7 @@ class Recorder(Struct, eq=False):
             self._metrics.sampled(sample)
         limit, run = self._settings.limits.memory, self._supervisor.current
         if limit and sample.memory > limit and run is not None and run.alive:
-            # Never by address space: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of it.
+            # RLIMIT_AS cannot do this: a .NET server reserves 274 GB of address space, and would fail at once.
             log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
             self._supervisor.post(e.MemoryExceeded(run.number, sample.memory))
 
@@ -193,7 +193,7 @@ class Recorder(Struct, eq=False):
 
 
 def _wall_time(at: float) -> str:
-    """A time of the loop's clock as the wire has it."""
+    """Converts a time of the loop's clock to the wire's format."""
     return iso(time.time() - (asyncio.get_running_loop().time() - at))
 
 

@@ -34,10 +34,10 @@ def sidecar_channels(
     started: float,
     warnings: list[str],
 ) -> Mapping[str, Callable[..., Any]]:
-    """The functions of the ``sidecar:`` channels. ``started``: on time.monotonic(); ``warnings``: of the start."""
+    """Returns the functions of the ``sidecar:`` channels. ``started``: on time.monotonic(); ``warnings``: from the start."""
 
     def info() -> SidecarInfo:
-        """Versions, settings in force, and costs; a package that was not needed so far is imported to ask it its version."""
+        """Returns versions, settings in force, memory and CPU time; imports a package that was not needed so far for its version."""
         import psutil
 
         from ..settings.masking import masked
@@ -66,6 +66,6 @@ def sidecar_channels(
         "sidecar:info": info,
         "sidecar:subscribe": partial(change_subscriptions, server.outbox.subscribe),
         "sidecar:unsubscribe": partial(change_subscriptions, server.outbox.unsubscribe),
-        "sidecar:power": lambda _change: monitor.suspended(),  # either way silence proves nothing
+        "sidecar:power": lambda _change: monitor.suspended(),  # in both cases silence proves nothing
         "sidecar:shutdown": ending.request,
     }

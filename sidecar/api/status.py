@@ -1,4 +1,4 @@
-"""What status and bootstrap report, read from the supervisor at the moment of the request."""
+"""What status and bootstrap report, read from the supervisor at the time of the request."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from ..supervisor.run import Run
 from ..supervisor.succession import Succession
 from ..wire import messages as m
 
-# Node's names for machines, which renderers know, by the names that the systems use.
+# The systems' names for processors → Node's, which renderers know.
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i386": "ia32", "i686": "ia32", "x86": "ia32"}
 
 
 class StatusView(Struct, eq=False):
-    """Reads; changes nothing."""
+    """Builds the answers; changes nothing."""
 
     _settings: Settings
     _paths: Paths
     _supervisor: Supervisor
     _succession: Succession
     _mask: Callable[[str], str]  # takes known secrets out of a text
-    _spec: LaunchSpec | None = None  # the newest run's, and its command and folder as they may be shown
+    _spec: LaunchSpec | None = None  # the newest run's; below, its command and folder with secrets masked
     _command: list[str] = []
     _folder: str = ""
 
     def url(self) -> str | None:
-        """The address of the run; None without one."""
+        """Returns the run's address; None if it has none."""
         run = self._supervisor.current
         return run.url if run else None
 
     def status(self) -> m.Status:
-        """The facts about the backend."""
+        """Returns the facts about the backend."""
         supervisor = self._supervisor
         run = supervisor.current
         state = supervisor.lifecycle.state
@@ -69,7 +69,7 @@ class StatusView(Struct, eq=False):
         )
 
     def _is_running(self, state: State, run: Run | None) -> bool:
-        """Of an unmanaged backend no process is known: it runs once it has answered, while something listens on its port."""
+        """An unmanaged backend's process is unknown: it runs once it has answered, and while something listens on its port."""
         if run is None or not run.alive:
             return False
         return self._settings.backend.managed or (
@@ -85,7 +85,7 @@ class StatusView(Struct, eq=False):
 
             self._spec, self._folder = newest.spec, self._mask(newest.spec.cwd)
             self._command = list(map(self._mask, mask_command(newest.spec.command)))
-        except (OSError, ImportError):  # no descriptor is left to import with: the next look has it
+        except (OSError, ImportError):  # out of descriptors to import with: the next request retries
             pass
 
     def _sandbox(self) -> m.SandboxStatus | UnsetType:
@@ -94,13 +94,13 @@ class StatusView(Struct, eq=False):
             return UNSET
         from ..process.sandbox import enforcement
 
-        # A run's port may be known by now and not have been when its sandbox was made.
+        # Not the run's port: it may be known now, but was not when the sandbox was made.
         found = enforcement(level, port_known=self._settings.backend.port != "reported")
         missing = [m.MissingProtection(*each) for each in found.missing]
         return m.SandboxStatus(level, found.mechanism, list(found.enforced), missing)
 
     def bootstrap(self) -> m.Bootstrap:
-        """What a preload reads; there before the backend is."""
+        """Returns what a preload reads; available before the backend is."""
         backend, app = self._settings.backend, self._settings.app
         run = self._supervisor.current
         port = run.port if run else self._supervisor.last_port

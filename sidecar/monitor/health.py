@@ -1,4 +1,4 @@
-"""Whether a run that is ready is well: by its endpoint, without one by its socket, and unmanaged by its open port."""
+"""Monitors the health of a ready run: by its endpoint, without one by its socket, or, if unmanaged, by its open port."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ..settings.model import Backend
 from ..supervisor.stream import HealthAnswered
 from .readiness import LAST_OUTPUT, RunWatch
 
-_FIRST_CHECK = 0.5  # seconds after it was ready, when it has printed its address
+_FIRST_CHECK = 0.5  # seconds after it was ready; by then it has printed its address
 
 
 class HealthWatch(RunWatch, eq=False):
-    """``_given``: the port that the run was given; None where it chose one."""
+    """``_given``: the port that the run was given; None if it chose one."""
 
     _given: int | None
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _tracker: HealthTracker | None = None
 
     def suspended(self) -> None:
-        """The machine slept, or will: silence so far counts for nothing."""
+        """The machine slept, or will sleep: failed checks so far do not count."""
         if self._tracker is not None:
             self._tracker.suspended()
 
     async def watch(self) -> None:
-        """Until it is cancelled."""
+        """Watches until it is cancelled."""
         backend = self._settings.backend
         if path := backend.health_path or backend.live_path:
             await self._watch_endpoint(path)
@@ -66,7 +66,7 @@ class HealthWatch(RunWatch, eq=False):
                 answer, body, error = _answer(result), result.body, result.error
                 if answer is Answer.NONE:
                     error = self._obstacle() or error
-            if tracker.record(answer) or (lost and before and lost != before):  # first closed, then a stranger's
+            if tracker.record(answer) or (lost and before and lost != before):  # first closed, then another program's
                 healthy = tracker.healthy is True
                 self._supervisor.post(e.Health(self._run, healthy, body if healthy else None, error))
             if hung or tracker.hung:
@@ -77,11 +77,11 @@ class HealthWatch(RunWatch, eq=False):
             await asyncio.sleep(wait)
 
     async def _watch_socket(self) -> None:
-        """Of a backend without any endpoint, only what becomes of its port says something about its health."""
+        """Watches a backend without an endpoint: only its port shows its health."""
         lost = https = ""
-        misses = 0  # of its port, in a row
+        misses = 0  # of the port, in a row
         since = math.inf  # when connections were first seen to wait
-        limit = self._settings.health.failures * self._settings.health.probe_timeout  # as of unanswered requests
+        limit = self._settings.health.failures * self._settings.health.probe_timeout  # as for unanswered requests
         interval = self._settings.timeouts.health_interval
         await asyncio.sleep(min(interval, _FIRST_CHECK))
         while True:
@@ -104,18 +104,18 @@ class HealthWatch(RunWatch, eq=False):
             await asyncio.sleep(interval)
 
     def _obstacle(self) -> str:
-        """What keeps the run from answering; empty: nothing is seen."""
+        """Returns what keeps the run from answering; empty: nothing is seen."""
         run = self._supervisor.run
         obstacle = run.obstacle_now() if run is not None and not self._is_stopping() else None
         return f"{obstacle.cause}. {obstacle.remedy}" if obstacle is not None else ""
 
     def _lets_wait(self) -> bool:
-        """Whether connections wait to be accepted: by a reloader without its worker, say."""
+        """Whether connections wait to be accepted, say by a reloader without its worker."""
         port = self._supervisor.last_port
         return port is not None and not self._is_stopping() and bool(waiting_on(port))
 
     async def _speaks_https(self) -> str:
-        """What is wrong with a backend that prints an address of HTTPS and does not answer HTTP; empty: nothing is."""
+        """Returns the mistake if the backend prints an HTTPS address and does not answer HTTP; else empty."""
         port = self._supervisor.last_port
         if port is None or not prints_only_https(self._supervisor.launcher.last_output(LAST_OUTPUT), port):
             return ""
@@ -125,27 +125,27 @@ class HealthWatch(RunWatch, eq=False):
         return f"it speaks HTTPS on port {port}; make it listen on http://127.0.0.1:{port}, which the page uses"
 
     def _watchdog_says(self) -> str:
-        """Why the run hangs by its own watchdog; empty: it does not, or has none."""
+        """Returns why the run hangs according to its own watchdog; empty: it does not hang, or has no watchdog."""
         return self._notifications.hung() if self._notifications is not None and not self._is_stopping() else ""
 
     def _is_stopping(self) -> bool:
-        """Whether it is shutting down by itself: then its silence is not a hang, for as long as a stop may take."""
+        """Whether it is shutting down by itself: then silence is not a hang, for as long as a stop may take."""
         limit = self._settings.timeouts.graceful_shutdown
         return self._notifications is not None and self._notifications.is_stopping(limit)
 
     async def _lost_port(self) -> str:
-        """Why the run cannot be reached on its port; empty where it can. Nothing may be sent to another program there."""
+        """Returns why the run cannot be reached on its port; empty if it can. Nothing may be sent to another program there."""
         current = self._supervisor.run
         port = current.port if current is not None else None
         if port is None or not self._settings.backend.managed:
             return ""
         if self._given not in {None, port} and self._given in self._look.ports():
-            self._use_port(self._given)  # what it opened first, such as a port for metrics, was not its server's
+            self._use_port(self._given)  # the port that it opened first was not its server's, but for metrics, say
             return ""
         verdict, owner = await self._look.at(port)
         passed = self._settings.backend.socket == "pass"
         if verdict == "closed" and not passed:
-            # A backend printed its address when it listened again, as its own watcher or an update makes it.
+            # The backend listens again, after its own watcher or an update restarted it, and has printed its new address.
             printed = self._supervisor.launcher.printed_port(self._look.ports() - {port})
             if printed is not None:
                 self._use_port(printed)
@@ -166,7 +166,7 @@ class HealthWatch(RunWatch, eq=False):
         self._supervisor.post(e.Listener(self._run, "own"))
 
     async def _watch_open_port(self) -> None:
-        """Of an unmanaged backend without any endpoint, the open port is the only sign of life."""
+        """Watches an unmanaged backend without an endpoint: the open port is its only sign of life."""
         misses = 0
         while True:
             await asyncio.sleep(self._settings.timeouts.health_interval)
@@ -177,7 +177,7 @@ class HealthWatch(RunWatch, eq=False):
 
 
 def warn_of_port(port: int | None, backend: Backend) -> None:
-    """Of one that the backend chose; a warning about a fixed one came with the settings."""
+    """Warns about an unsafe port that the backend chose; a fixed one was checked with the settings."""
     if port in UNSAFE_PORTS and port != configured_port(backend):
         log.warning(f"{describe_unsafe(port)}; let the backend choose another one")
 

@@ -1,4 +1,4 @@
-"""Whose socket is on the port of the run, and which port that is."""
+"""Whose socket is on the run's port, and which port that is."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..settings.model import Backend
 from ..supervisor import Supervisor
 from ..supervisor.run import is_reached
 
-_SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
+_SECOND_LOOK = 0.05  # seconds; the socket table and the process table are not read at the same moment, so look twice
 
 
 Listener = tuple[Literal["own", "foreign", "closed", "unknown"], ListeningSocket | None]
-"""Whose it is, and that socket, where known. ``closed``: no socket listens there. ``unknown``: the system does not say whose."""
+"""Whose socket is on a port, and that socket, if known. ``closed``: none is. ``unknown``: the system does not say whose."""
 
 
 class ListenerLook(Struct, eq=False):
@@ -34,7 +34,7 @@ class ListenerLook(Struct, eq=False):
         return self._backend.socket == "pass"  # the sidecar listens there, so no other program can
 
     async def at(self, port: int) -> Listener:
-        """Whose socket is on the port now."""
+        """Returns whose socket is on the port now."""
         own = self._at(port)
         if own is not None and (not own or self._rival(own)):
             await asyncio.sleep(_SECOND_LOOK)
@@ -47,7 +47,7 @@ class ListenerLook(Struct, eq=False):
             return "closed", None
         try:
             found = self._find_listener(port)
-        except OSError:  # no descriptor is left: whose it is, the next look says
+        except OSError:  # out of descriptors: the next look will tell
             return "closed", None
         others = [socket for socket in found if is_reached(socket)]
         if not others and not self.is_listening(port):
@@ -57,22 +57,22 @@ class ListenerLook(Struct, eq=False):
         return "foreign", others[0] if others else None
 
     def ports(self) -> set[int]:
-        """Where the run's own tree can be reached on 127.0.0.1; nowhere, where the system does not say."""
+        """Returns the ports on which the run's tree can be reached on 127.0.0.1; empty if the system does not say."""
         return {socket.port for socket in self._reached() or ()}
 
     def owns(self, port: int) -> bool | None:
-        """Whether the run's own tree listens there; None where the system does not say."""
+        """Whether the run's tree listens on the port; None if the system does not say."""
         own = self._at(port)
         return None if own is None else bool(own)
 
     def elsewhere(self, port: int) -> tuple[ListeningSocket, ...]:
-        """Where the run's tree listens besides the port of 127.0.0.1."""
+        """Returns where the run's tree listens, except on this port of 127.0.0.1."""
         run = self._supervisor.run
         sockets = run.listeners() if run is not None else None
         return tuple(socket for socket in sockets or () if (socket.address, socket.port) != ("127.0.0.1", port))
 
     def _rival(self, own: Sequence[ListeningSocket]) -> ListeningSocket | None:
-        """Another program that gets connections to the port too, or all of them: the more exact address has them."""
+        """Returns the socket of another program that gets some or all connections to the port; the more specific address wins."""
         run = self._supervisor.run
         if self._backend.listener == "any" or run is None or not any(socket.shared for socket in own):
             return None
@@ -90,7 +90,7 @@ class ListenerLook(Struct, eq=False):
         return None if sockets is None else [socket for socket in sockets if socket.port == port]
 
     def _reached(self) -> list[ListeningSocket] | None:
-        """Where the run's own tree can be reached on 127.0.0.1; None where the system does not say."""
+        """Returns the sockets on which the run's tree can be reached on 127.0.0.1; None if the system does not say."""
         run = self._supervisor.run
         sockets = run.listeners() if run is not None else None
         if sockets is None or (self._passed and not HOLDERS_ARE_KNOWN):
@@ -99,9 +99,9 @@ class ListenerLook(Struct, eq=False):
 
 
 def other_port(ports: set[int], given: int, printed: int | None, *, in_command: bool) -> int | None:
-    """Which of its ports the run took instead of the ``given`` one; None where that is not clear.
+    """Returns which of its ports the run uses instead of the ``given`` one; None if unclear.
 
-    ``in_command``: it was given the port in its command, so a single other socket may be for something else.
+    ``in_command``: its command contains the given port, so a single other socket may be for something else.
     """
     if given in ports or not ports:
         return None

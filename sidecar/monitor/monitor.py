@@ -1,4 +1,4 @@
-"""One set of watching tasks per run."""
+"""Starts and stops the tasks that watch a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXPOSURE_INTERVAL = 60.0  # seconds between looks at the listening sockets of th
 
 
 class Monitor:
-    """Watches the newest run, and posts what it sees to the supervisor."""
+    """Watches the newest run and posts what it sees to the supervisor."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class Monitor:
         supervisor.stream.subscribe(RunEnded, lambda _notice: self.close())
 
     def close(self) -> None:
-        """Stops asking; a run that is being stopped answers as it likes."""
+        """Stops watching; how a run answers while it is stopped means nothing."""
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
 
     def suspended(self) -> None:
-        """The machine slept, or will: silence so far counts for nothing."""
+        """The machine slept, or will sleep: failed checks so far do not count."""
         if self._health is not None:
             self._health.suspended()
 
@@ -74,7 +74,7 @@ class Monitor:
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A watch that ended by an exception watches no more; nothing awaits it, so the loop reports it."""
+        """Reports a watch that an exception ended through the loop, because nothing awaits it."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._loop.call_exception_handler({"message": "a monitor of the backend stopped", "exception": error})
@@ -94,7 +94,7 @@ class Monitor:
         self._supervisor.post(e.Ready(run))
         if not self._tasks:  # the run was ended in response
             return
-        # After the answer: this import, and the first look, take longer than that.
+        # After the answer, because this import and the first look take longer than it.
         from .health import HealthWatch, warn_of_port
 
         warn_of_port(self._supervisor.last_port, self._settings.backend)

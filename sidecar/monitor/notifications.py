@@ -1,4 +1,4 @@
-"""What the newest run says of itself (backend.notify), as far as it is proven to be the run that says it."""
+"""What the newest run reports about itself (backend.notify); only what is proven to come from it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..process.base import Datagram, NotifyChannel
 from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunLaunching, RunStarted
 
-_STATUS_SECONDS = 0.1  # between two that are shown; the newest is
+_STATUS_SECONDS = 0.1  # seconds between two that are shown; the newest always is
 _AT_ONCE = 16  # datagrams in one turn of the loop
-_PAUSE = 0.02  # seconds after so many, in which the kernel holds back the senders of more
+_PAUSE = 0.02  # seconds to wait after so many; meanwhile the kernel blocks the senders of more
 
 
 class Notifications(Struct, eq=False):
-    """Reads while a run is alive, and posts what follows. ``ready`` is set by READY=1."""
+    """Reads notifications while a run is alive, and posts the events that follow. READY=1 sets ``ready``."""
 
     channel: NotifyChannel
     supervisor: Supervisor
-    watchdog: float  # seconds from one WATCHDOG=1 to the next; 0: none is awaited
+    watchdog: float  # most seconds between two WATCHDOG=1; 0: none is expected
     mask: Callable[[str], str]  # takes secrets out of a text
     report: Callable[[str], None]  # logs a sentence
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,10 +35,10 @@ class Notifications(Struct, eq=False):
     _triggered: bool = False
     _stopping_at: float | None = None
     _shown_at: float = -_STATUS_SECONDS
-    _is_due: bool = False  # a status, to be shown later
+    _is_due: bool = False  # a status will be shown later
     _reported: set[str] = set()
     _pause: asyncio.TimerHandle | None = None
-    _senders: dict[int, bool] = {}  # of one turn of the loop: each costs a look at the whole tree
+    _senders: dict[int, bool] = {}  # in one turn of the loop: each takes a look at the whole tree
 
     def __post_init__(self) -> None:
         self.supervisor.stream.subscribe(RunLaunching, self._begin)
@@ -46,12 +46,12 @@ class Notifications(Struct, eq=False):
         self.supervisor.stream.subscribe(RunEnded, self._end)
 
     def begin_watch(self) -> None:
-        """The run is ready: its watchdog counts from now on."""
+        """Starts the watchdog: the run is ready."""
         self._alive_at = self._loop.time()
 
     def hung(self) -> str:
-        """Why the run counts as hung; empty: it does not."""
-        self._read(self._take)  # this process may have slept itself
+        """Returns why the run counts as hung; empty: it does not."""
+        self._read(self._take)  # this process itself may have slept
         if self._triggered:
             return "it sent WATCHDOG=trigger"
         if self.watchdog and self._loop.time() - self._alive_at > self.watchdog:
@@ -60,11 +60,11 @@ class Notifications(Struct, eq=False):
 
     @property
     def status(self) -> str:
-        """The last STATUS=, as a page may see it; masked only when it is shown, for there may be thousands a second."""
+        """The last STATUS=, as a page may see it; masked only when shown, because thousands may come in a second."""
         return self.mask(self._status)
 
     def is_stopping(self, seconds: float) -> bool:
-        """Whether it said within the last ``seconds`` that it is about to end."""
+        """Whether it reported within the last ``seconds`` that it is about to exit."""
         return self._stopping_at is not None and self._loop.time() - self._stopping_at < seconds
 
     def _begin(self, _notice: RunLaunching) -> None:
@@ -73,7 +73,7 @@ class Notifications(Struct, eq=False):
         self._reported.clear()
 
     def _read_on(self, _notice: RunStarted) -> None:
-        """Not before: only now it is known which processes are the run's. What others sent meanwhile came from an earlier run."""
+        """Reads only from now on, when the run's processes are known. What others sent meanwhile came from an earlier run."""
         self._started = self._loop.time()
         self._read(lambda datagram: self._take(datagram) if self._is_ours(datagram.pid) else None)
         self._resume()
@@ -94,7 +94,7 @@ class Notifications(Struct, eq=False):
             self._pause = self._loop.call_later(_PAUSE, self._resume)
 
     def _read(self, take: Callable[[Datagram], None]) -> bool:
-        """Whether there may be more."""
+        """Passes some datagrams to ``take``; returns whether there may be more."""
         self._senders.clear()
         for _ in range(_AT_ONCE):
             datagram = self.channel.receive(MAX_BYTES)
@@ -150,7 +150,7 @@ class Notifications(Struct, eq=False):
         self.supervisor.post(e.Progress(run, "waiting", self._shown_at - self._started, self.status))
 
     def _warn(self, text: str) -> None:
-        """Once for each run: a flood of the same must not fill the log."""
+        """Logs each text once per run, so that a flood cannot fill the log."""
         if text not in self._reported and len(self._reported) < _AT_ONCE:
             self._reported.add(text)
             self.report(text)

@@ -1,4 +1,4 @@
-"""When is a run ready: its own tree listens on its port and the live endpoint answers 2xx, or it says so. A log line proves nothing."""
+"""A run is ready when its tree listens on its port and the live endpoint answers 2xx, or when it says so. A log line proves nothing."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
-LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
+LAST_OUTPUT = 8 * 1024  # bytes; masking more each second would slow down a slow start
 _TOO_MANY_REQUESTS = 429
-# Answers that only a run that took the connection can give, whatever they say.
+# Answers that only a run that accepted the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
 
 class RunWatch(Struct, eq=False):
-    """What watches one run."""
+    """Base class of what watches one run."""
 
     _run: int
     _supervisor: Supervisor
@@ -45,27 +45,27 @@ class RunWatch(Struct, eq=False):
 
 
 class Readiness(RunWatch, eq=False):
-    """Waits for one run to be ready."""
+    """Waits until a run is ready."""
 
-    given: int | None = None  # the port that the run was given; None where it chooses one
+    given: int | None = None  # the port that the run was given; None if it chooses one
     _other: int | None = None
     _path: str = ""
-    _is_limited: bool = False  # it counts our requests, so fewer of them get it ready sooner
+    _is_limited: bool = False  # it limits our requests, so it is ready sooner with fewer of them
     _foreign: bool = False
-    _first_foreign: float = math.inf  # when another program was seen on a port that the backend printed
+    _first_foreign: float = math.inf  # when another program was first seen on a port that the backend printed
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _started: float = 0.0
 
     def __post_init__(self) -> None:
         self._started = self._loop.time()
         backend = self._settings.backend
-        current = self._supervisor.run  # its port may be one that it has printed already
+        current = self._supervisor.run  # with "reported", its port is one that it has printed already
         self.given = current.port if current is not None and backend.port != "reported" else None
-        # An open port says nothing of a run that was handed the socket, nor of one that says itself when it is ready.
+        # An open port proves nothing for a run that got the passed socket, or for one that reports itself when it is ready.
         self._path = backend.live_path or ("/" if backend.socket == "pass" and self._notifications is None else "")
 
     async def wait(self) -> bool:
-        """True when the run is ready, False when another program answers, which is posted; the deadline is the supervisor's."""
+        """Returns True when the run is ready, False (and posts it) if another program answers. The supervisor keeps the deadline."""
         reported = self._started
         self._progress("Waiting for the port to open")
         authentic = False
@@ -76,7 +76,7 @@ class Readiness(RunWatch, eq=False):
                 awaited = "the first good answer" if authentic else "the port to open"
                 try:
                     self._progress(self._what_is_missing(awaited))
-                except (OSError, ImportError):  # no descriptor is left to look or to import with
+                except (OSError, ImportError):  # out of descriptors to look or to import with
                     self._progress(f"Waiting for {awaited}")
                 if await self._adopt_other_port():
                     authentic = False
@@ -93,7 +93,7 @@ class Readiness(RunWatch, eq=False):
             await self._unless_notified(asyncio.sleep(delay))
 
     def _what_is_missing(self, awaited: str) -> str:
-        """What is awaited, and as far as it is known what is wrong; a backend that listens nowhere may only be slow."""
+        """Returns what is awaited and, if known, what is wrong. A backend that listens nowhere may only be slow."""
         from ..core.last_line import quote_last  # not needed by a quick start
 
         if self._notifications is not None and (status := self._notifications.status):
@@ -121,7 +121,7 @@ class Readiness(RunWatch, eq=False):
         )
 
     async def _adopt_other_port(self) -> bool:
-        """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""
+        """Accepts another port than the given one if the run clearly listens there, in two looks in a row."""
         backend, run = self._settings.backend, self._supervisor.run
         if backend.port not in {"auto", "reported"} or backend.socket == "pass" or not backend.managed or run is None:
             return False
@@ -134,7 +134,7 @@ class Readiness(RunWatch, eq=False):
         else:
             in_command = any("{port}" in word for word in backend.command)
             ports -= other_protocols(self._supervisor.launcher.last_output(LAST_OUTPUT))
-            if printed is None and len(ports) > 1 and not in_command:  # the server answers where others do not
+            if printed is None and len(ports) > 1 and not in_command:  # only the server answers
                 ports = {port for port in ports if (await probe_port(port, "/", _ASK_TIMEOUT)).ok}
             other = other_port(ports, self.given, printed, in_command=in_command)
         seen, self._other = self._other, other
@@ -159,7 +159,7 @@ class Readiness(RunWatch, eq=False):
         return True
 
     async def _may_serve(self, port: int, *, is_printed: bool) -> bool:
-        """Whether it is more than a database or metrics, which a server may open before the port that it was given; any, if that never comes."""
+        """Whether the port is not for a database or metrics, which a server may open before the given port. Any will do if that never opens."""
         if self._loop.time() >= self._started + self._settings.timeouts.startup / 2:
             return True
         root = await probe_port(port, "/", _ASK_TIMEOUT)
@@ -178,7 +178,7 @@ class Readiness(RunWatch, eq=False):
         return port
 
     async def _is_own(self, port: int) -> bool:
-        """Whether the open port is the run's; not so either when it closed again in the meantime."""
+        """Whether the open port is the run's; also False if it has closed again in the meantime."""
         verdict, owner = await self._look.at(port)
         if verdict == "foreign":
             self._first_foreign = min(self._first_foreign, self._loop.time())
@@ -211,7 +211,7 @@ class Readiness(RunWatch, eq=False):
         return self._notifications is not None and self._notifications.ready.is_set()
 
     async def _unless_notified(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """The outcome of the work; None as soon as the run has sent READY=1."""
+        """Returns the result of ``work``, or None as soon as the run has sent READY=1."""
         if self._notifications is None:
             return await work
         tasks = asyncio.ensure_future(work), asyncio.ensure_future(self._notifications.ready.wait())

@@ -1,4 +1,4 @@
-"""Whether a run will use the socket that it was handed (backend.socket = "pass"): one that listens by itself waits in vain."""
+"""Detects a run that will never use the passed socket (backend.socket = "pass") because it opens its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROBE_TIMEOUT = 0.4
 
 
 async def watch_socket_use(number: int, supervisor: Supervisor, settings: Settings, look: ListenerLook) -> None:
-    """Until the run is ready; posts SocketUnused when it is clear that it never will be."""
+    """Watches until the run is ready; posts SocketUnused once it is clear that it never will be."""
     loop = asyncio.get_running_loop()
     since = math.inf  # when it was seen listening elsewhere
     closed_before = warned = False
@@ -50,7 +50,7 @@ async def watch_socket_use(number: int, supervisor: Supervisor, settings: Settin
 
 
 async def _serves(elsewhere: Sequence[ListeningSocket], port: int, settings: Settings) -> bool:
-    """Whether what is to answer on the port answers on another one, or listens on the same one of another address."""
+    """Whether the endpoint answers on another port, or the run listens on the same port of another address."""
     if any(socket.port == port for socket in elsewhere):
         return True
     backend = settings.backend
@@ -64,5 +64,5 @@ async def _answers(port: int, path: str) -> bool:
 
 
 def _answered(run: Run) -> bool:
-    """Whether it took a connection: whatever it answered, it uses its socket."""
+    """Whether it accepted a connection: then it uses its socket, whatever it answered."""
     return run.last_answer is not None and run.last_answer.kind != "timeout"

@@ -13,13 +13,13 @@ from ..errors import InvalidArgsError
 from ..wire.channels import Notification
 from ..wire.messages import EventMessage
 
-KEPT_OLDEST = 1000  # events of a drop_oldest channel that are held: so many log lines at most, fewer if they are long
-# Memory that the held events of one channel may take. A line of 64 KiB takes 256 KiB if one of its characters is an emoji.
+KEPT_OLDEST = 1000  # events of a drop_oldest channel that are held at most; fewer if they are long
+# Bytes of memory for the held events of one channel. A line of 64 KiB takes 256 KiB if one of its characters is an emoji.
 KEPT_BYTES = 4 * 1024 * 1024
 
 
 class _Held:
-    """What waits on one channel, oldest first. The newest always stays."""
+    """The waiting events of one channel, oldest first. The newest is never dropped."""
 
     def __init__(self, count: int) -> None:
         self.events: deque[tuple[int, Any, int]] = deque()
@@ -40,7 +40,7 @@ class _Held:
 
 
 def hint_for_name(name: str, known: Iterable[str], kind: str) -> str:
-    """For a name that hello does not list among its ``kind``."""
+    """Returns the hint for a name that hello does not list among its ``kind``."""
     from difflib import get_close_matches  # only a mistake needs it
 
     close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], known, n=1))
@@ -48,10 +48,10 @@ def hint_for_name(name: str, known: Iterable[str], kind: str) -> str:
 
 
 class Outbox:
-    """Decides which events go out, and when; pure but for its two callables.
+    """Decides which events are sent, and when; pure except for its two callables.
 
-    ``send`` says False where sending was impossible, then the number counts as missing; ``congested``: whether the client
-    has so much unread that only what must not be lost may be added.
+    ``send`` returns False if it could not send, and the event then counts as dropped; ``congested``: whether the client has
+    so much unread that only what must not be lost may be added.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Outbox:
         self._held: dict[str, _Held] = {}
 
     def push(self, channel: str, payload: Any) -> None:
-        """Numbers an event and sends it, holds it, or lets it go."""
+        """Numbers an event, then sends, holds or drops it."""
         seq = self._seq[channel] = self._seq[channel] + 1
         if not self.wanted(channel):
             return
@@ -83,7 +83,7 @@ class Outbox:
         self._seq[channel] += count
 
     def drain(self) -> None:
-        """Sends what was held until the client falls behind again, floods last: behind one no other event would have its turn."""
+        """Sends held events until the client falls behind again; drop_oldest channels go last, or they would starve the others."""
         for channel in sorted(self._held, key=lambda name: self._events[name].overflow == "drop_oldest"):
             held = self._held[channel]
             while held.events and not self._congested():
@@ -101,12 +101,12 @@ class Outbox:
         return not self._events[channel].opt_in or channel in self._subscribed
 
     def subscribe(self, names: Iterable[str]) -> list[str]:
-        """Adds subscriptions; gives all in force, in the order of hello. InvalidArgsError: hello lacks a name, nothing changed."""
+        """Adds subscriptions; returns all in force, in the order of hello. InvalidArgsError: a name is not in hello; nothing changed."""
         self._subscribed |= self._known(names)
         return self._in_force()
 
     def unsubscribe(self, names: Iterable[str]) -> list[str]:
-        """Cancels subscriptions; result and errors as for subscribe."""
+        """Cancels subscriptions; returns and raises like subscribe."""
         given_up = self._known(names)
         self._subscribed -= given_up
         for name in given_up:

@@ -1,4 +1,4 @@
-"""From a frame to its one answer."""
+"""Turns each request frame into exactly one answer."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Router(Struct, eq=False):
     """Dispatches messages; answers each request exactly once.
 
     A handler is called with the decoded arguments (a legacy one with none). A plain result is answered at once. A
-    coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) belongs to another owner: it is only
-    waited for, and a cancel gives up the waiting.
+    coroutine becomes a task, which a cancel, or the shutdown, cancels. A future (or task) belongs to another owner: the
+    router only waits for it, and a cancel ends only the wait.
 
-    ``send`` takes the body of an answer, of at most ``max_frame`` bytes; ``defect`` logs what was being done, and an error
-    that nothing expected; ``on_idle`` is called whenever the last request in flight was answered. KeyError: a handler has a
-    name that is not a channel.
+    ``send`` takes the body of an answer, of at most ``max_frame`` bytes; ``defect`` logs what was being done, and an
+    unexpected error; ``on_idle`` is called whenever the last request in flight has been answered. KeyError: a handler's
+    name is not a channel.
     """
 
     handlers: Handlers
@@ -66,11 +66,11 @@ class Router(Struct, eq=False):
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their answer."""
+        """The number of requests that wait for their answer."""
         return len(self._in_flight)
 
     def dispatch(self, body: memoryview | bytes) -> None:
-        """Serves one frame; the body is not needed afterwards."""
+        """Handles one frame; the body is not needed afterwards."""
         try:
             message = read_message(body)
         except BadMessageError as error:
@@ -99,11 +99,11 @@ class Router(Struct, eq=False):
                 self._answer(message.id, route, result)
 
     def refuse_new(self) -> None:
-        """From now on only status and ping are served."""
+        """Refuses all new requests except status and ping."""
         self._refusing = True
 
     async def finish(self, grace: float, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
-        """Answers everything in flight, after ``grace`` seconds with SHUTTING_DOWN; its task then has ``timeout`` seconds to end."""
+        """Answers everything in flight, after ``grace`` seconds with SHUTTING_DOWN; tasks then have ``timeout`` seconds to end."""
         self.refuse_new()
         futures = [future for future, _ in self._in_flight.values()]
         if futures:
@@ -145,7 +145,7 @@ class Router(Struct, eq=False):
     def _finished(self, request_id: int, route: _Route, future: asyncio.Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         entry = self._in_flight.get(request_id)
-        if entry is None or entry[0] is not future:  # was answered with CANCELLED or SHUTTING_DOWN in the meantime
+        if entry is None or entry[0] is not future:  # already answered, with CANCELLED or SHUTTING_DOWN
             if error is not None and not isinstance(error, SidecarError):
                 self.defect(route.name, error)
             return

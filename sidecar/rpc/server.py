@@ -1,4 +1,4 @@
-"""One client over two descriptors: reader, router, outbox and writer, wired."""
+"""Serves one client over two descriptors: wires reader, router, outbox and writer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .stdio.writer import Writer
 
 End = Literal["owner_lost", "input_done", "framing"]
 
-MAX_UNSENT = 32 * 1024 * 1024  # bytes unsent beyond which no more requests are taken; from the protocol page
+MAX_UNSENT = 32 * 1024 * 1024  # unsent bytes above which no more requests are read; as on the protocol page
 RESUME_UNSENT = MAX_UNSENT // 2
-CONGESTED = 64 * 1024  # bytes unsent beyond which repeatable events give way: what a Linux pipe holds
-GRACE = 0.1  # seconds at the end for answers that are nearly there, as to callers that waited for the backend to stop
+CONGESTED = 64 * 1024  # unsent bytes above which events are held or dropped: what a Linux pipe holds
+GRACE = 0.1  # seconds at the end for answers that are nearly ready, such as those to a stop
 
 
 class Server:
-    """Serves one client; everything happens on the loop's thread, and what comes before ``serve`` waits in the pipe.
+    """Serves one client; everything runs on the loop's thread, and what arrives before ``serve`` waits in the pipe.
 
     The descriptors are private: pipes, sockets, regular files, terminals or null devices. ``report`` logs a sentence about them;
     ``max_frame`` and ``max_in_flight``: as hello has them; ``outbox``: the notifications, and who subscribed to them.
@@ -43,7 +43,7 @@ class Server:
         self._ends: set[End] = set()
         self._input_ended = False
         self._frames = FrameBuffer(max_frame)
-        # Few, and each is news: they leave before what the same turn of the loop has still to do, such as a crash report.
+        # Few and important: they are sent before the rest of the loop's turn runs, such as a crash report.
         self._urgent = frozenset(name for name, event in EVENTS.items() if event.overflow == "keep")
         self.outbox = Outbox(EVENTS, self._send_event, lambda: self._writer.unsent > CONGESTED)
         self._writer = Writer(stdout_fd, self._progress, self._broken)
@@ -51,11 +51,11 @@ class Server:
         self._router: Router | None = None
 
     def serve(self, handlers: Handlers, on_end: Callable[[End], None]) -> None:
-        """From now on requests are served by ``handlers``, by channel. KeyError: one has a name that is not a channel.
+        """Starts to serve requests; ``handlers`` is by channel. KeyError: a handler's name is not a channel.
 
         ``on_end`` is called at most once with each kind of end: ``owner_lost`` (end of a stdin that is not a file, or a broken
         stdout, which may also follow another end), ``input_done`` (all requests of a file are answered), ``framing`` (the stream
-        cannot be followed any more; the client was sent the error).
+        can no longer be parsed; the client was sent the error).
         """
         self._on_end = on_end
         send, defect = self._writer.send, log.defect
@@ -69,26 +69,26 @@ class Server:
         self.outbox.push(channel, payload)
 
     def refuse_new(self) -> None:
-        """From now on requests but for status and ping are answered with SHUTTING_DOWN."""
+        """Answers all new requests except status and ping with SHUTTING_DOWN."""
         if self._router is not None:
             self._router.refuse_new()
 
     @property
     def client_gone(self) -> bool:
-        """Whether the answers are not read any more."""
+        """Whether nobody reads the answers any more."""
         return is_broken(self._stdout_fd) or self._writer.broken is not None
 
     @property
     def stdin_ended(self) -> bool:
-        """Whether the client has closed its side of stdin, also where that is not read any more."""
+        """Whether the client has closed its side of stdin, even if stdin is no longer read."""
         return self._reader.other_side_gone
 
     async def has_room(self) -> None:
-        """Waits until the client has read so much that there is room for a large answer."""
+        """Waits until the client has read enough to leave room for a large answer."""
         await self._writer.drained(to=RESUME_UNSENT)
 
     def send_error(self, error: SidecarError) -> None:
-        """Sends an error that belongs to no request."""
+        """Sends an error that does not belong to a request."""
         self._writer.send(encode_error(None, error, self._max_frame))
 
     async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is discarded
@@ -101,7 +101,7 @@ class Server:
         self._writer.close()
 
     def _serve(self) -> None:
-        """Serves the frames that are there, unless the client reads too little."""
+        """Handles the frames in the buffer, unless the client reads too slowly."""
         writer, reader, router = self._writer, self._reader, self._router
         assert router is not None
         dispatch = router.dispatch
@@ -122,7 +122,7 @@ class Server:
             writer.flush()
 
     def _progress(self) -> None:
-        """The client has read something."""
+        """The client has read something: sends held events, and reads on if there is room again."""
         writer, reader = self._writer, self._reader
         if self.outbox.holding:
             self.outbox.drain()

@@ -1,4 +1,4 @@
-"""CHANNELS and EVENTS: the one table from which router, schemas and client types come."""
+"""CHANNELS and EVENTS: the one table that router, schemas and client types come from."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class CrashReportArgs(Struct, frozen=True):
 class Channel(Struct, frozen=True):
     """A request that a client can send."""
 
-    args: tuple[Any, ...] | None  # types, in order; None where arguments are ignored (the legacy channels)
-    required: int  # how many of them must be there
+    args: tuple[Any, ...] | None  # types, in order; None if arguments are ignored (the legacy channels)
+    required: int  # how many of them are required
     result: Any  # the type of the answer
-    failure: str  # what precedes the text of a failure, as existing renderers know it (empty: the text alone)
+    failure: str  # the prefix of an error's text that existing renderers know; empty: none
     title: str  # one line for people
 
 
@@ -55,7 +55,7 @@ class Notification(Struct, frozen=True):
     """An event: a message that the sidecar sends by itself."""
 
     payload: Any  # its type
-    opt_in: bool  # only a client that subscribed gets it
+    opt_in: bool  # only subscribers get it
     # What happens while the client does not read: keep every one, coalesce to the latest, or drop the oldest first.
     overflow: Literal["keep", "coalesce", "drop_oldest"]
     title: str  # one line for people

@@ -1,4 +1,4 @@
-"""Struct ↔ bytes, in two stages: first the envelope, then the arguments, so that an id survives bad arguments."""
+"""Struct ↔ bytes, decoded in two stages: first the envelope, then the arguments, so that an id survives bad arguments."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..errors import PAGES, InternalError, InvalidArgsError, InvalidMessageError
 from .channels import Channel
 from .messages import MAX_ID, Cancel, ErrorBody, ErrorMessage, EventMessage, Id, Response
 
-_MAX_OBJECTS = 300_000  # looked at before it gives up: the loop must not stand still for a hostile body (about 0.1 s)
+_MAX_OBJECTS = 300_000  # visited before it gives up: a hostile body must not block the loop (about 0.1 s)
 _FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 _FIXED |= {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}
-_SIZED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1)}  # ext: a type byte more
+_SIZED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1)}  # ext: plus a type byte
 _SIZED |= {0xD9: (1, 0), 0xDA: (2, 0), 0xDB: (4, 0)}
-_NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}  # bytes of the count, objects a count
+_NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}  # bytes of the count, objects per count
 
 
 class Salvaged(Struct, frozen=True):
-    """``fields``: the encoded value of each wanted key, the last of a name; ``whole``: nothing was wrong with the bytes."""
+    """``fields``: the encoded value of each wanted key, the last one of duplicates; ``whole``: the bytes were well-formed."""
 
     fields: dict[str, bytes]
     whole: bool
 
 
 def salvage(body: bytes | memoryview, wanted: frozenset[str]) -> Salvaged:
-    """The top level of a map that the decoder refuses, so that an error can have its request's id; never raises.
+    """Reads the top level of a map that the decoder rejects, so that an error can have its request's id; never raises.
 
     The decoder is all or nothing: one bad byte after the id, or nesting beyond the stack, and everything is lost. This walk
     needs no stack and stops at the first bad byte. Format: https://github.com/msgpack/msgpack/blob/master/spec.md
@@ -52,7 +52,7 @@ def salvage(body: bytes | memoryview, wanted: frozenset[str]) -> Salvaged:
 
 
 def fits(body: bytes | memoryview, values: int) -> bool:
-    """Whether a body holds no more than so many values; False also where it is malformed."""
+    """Whether a body holds at most this many values; False also if it is malformed."""
     try:
         _skip(bytes(body), 0, values + 1)
     except (ValueError, IndexError):
@@ -71,7 +71,7 @@ def _map_header(data: bytes) -> tuple[int, int]:
 
 
 def _key(data: bytes, position: int, budget: int) -> tuple[bytes, int, int]:
-    """The text of a key, empty if it is not a string; where its value begins; the budget left."""
+    """Returns the text of a key (empty if it is not a string), where its value begins, and the remaining budget."""
     first = data[position]
     end, budget = _skip(data, position, budget)
     if first & 0xE0 == 0xA0:
@@ -82,7 +82,7 @@ def _key(data: bytes, position: int, budget: int) -> tuple[bytes, int, int]:
 
 
 def _skip(data: bytes, position: int, budget: int) -> tuple[int, int]:
-    """Where the object at ``position`` ends, without recursion: only the number of objects still to come is kept."""
+    """Returns where the object at ``position`` ends, and the budget. No recursion: only the number of objects to come is kept."""
     left = 1
     while left:
         left -= 1
@@ -121,21 +121,21 @@ def _number(data: bytes, position: int, size: int) -> int:
     return int.from_bytes(data[position : position + size], "big")
 
 
-_MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # what MessagePack holds
+_MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # the range of MessagePack
 _KEPT_TYPES = (bytes, bytearray, memoryview, datetime)  # MessagePack has them
 _NO_ARGS = Raw(b"\x90")
-_SMALL_ARGS = 64 * 1024  # bytes; whatever they hold, it takes a few megabytes at most
+_SMALL_ARGS = 64 * 1024  # bytes; decoded, they take a few megabytes at most, whatever they hold
 _MAX_ARG_VALUES = 100_000
 _KEYS = frozenset({"type", "id", "channel", "args"})
-_TEXT_KEPT = 400  # characters of an error's message that are kept where the whole does not fit into a frame
+_TEXT_KEPT = 400  # characters of an error's message that are kept if all of it does not fit into a frame
 
-# What a decoder raises for foreign bytes: malformed or mistyped, the ext hook's, nested too deeply, a date out of range.
+# What a decoder raises for untrusted bytes: malformed or mistyped, from the ext hook, nested too deeply, a date out of range.
 _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 _ENCODE_FAILURES = (*_DECODE_FAILURES, NotImplementedError)
 
 
 class Request(Struct, tag_field="type", tag="request", gc=False):
-    """A request whose ``args`` are still bytes: a view into the frame, valid as long as that is."""
+    """A request whose ``args`` are still bytes: a view into the frame, valid as long as the frame."""
 
     id: Id
     channel: str
@@ -143,7 +143,7 @@ class Request(Struct, tag_field="type", tag="request", gc=False):
 
 
 class BadMessageError(InvalidMessageError):
-    """A body that is not a valid message; ``request_id``: its id where one could be read."""
+    """A body that is not a valid message; ``request_id``: its id, if one could be read."""
 
     def __init__(self, message: str, request_id: int | None) -> None:
         super().__init__(message, hint=f"{PAGES}/protocol.md lists the messages and their keys.")
@@ -160,7 +160,7 @@ _encode = Encoder().encode
 
 
 def read_message(body: bytes | bytearray | memoryview) -> Request | Cancel:
-    """First stage. Raises BadMessageError."""
+    """Decodes the envelope: the first stage. Raises BadMessageError."""
     try:
         return _message_decoder.decode(body)
     except _DECODE_FAILURES as error:
@@ -168,7 +168,7 @@ def read_message(body: bytes | bytearray | memoryview) -> Request | Cancel:
 
 
 def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Request | Cancel:
-    """What the decoder refused: only unusual (a key that is not a string, an id as a float, deep nesting in an argument), or invalid."""
+    """Reads what the decoder rejected: unusual (a key that is not a string, an id as a float, deep nesting in an argument) or invalid."""
     salvaged = salvage(memoryview(body), _KEYS)
     fields = salvaged.fields
     number = _as_id(_plain(fields.get("id")))
@@ -188,7 +188,7 @@ def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Request
 
 
 def _as_id(value: Any) -> int | None:
-    """Some encoders, JavaScript's among them, send large integers as floats."""
+    """Returns a valid id or None. Some encoders, JavaScript's among them, send large integers as floats."""
     if type(value) in {int, float} and 0 <= value <= MAX_ID and value == int(value):
         return int(value)
     return None
@@ -202,10 +202,10 @@ def _plain(field: bytes | None) -> Any:
 
 
 def args_reader(channel: Channel) -> Callable[[Raw], Sequence[Any]]:
-    """Second stage: gives the function that decodes the arguments of one channel, or raises InvalidArgsError.
+    """Returns the second stage: a function that decodes the arguments of one channel, or raises InvalidArgsError.
 
-    An optional argument that is nil counts as not given: that is what the shim makes of ``undefined``. Legacy channels ignore
-    what the array holds. A channel takes one argument at most, a map where it needs several values.
+    An optional argument that is nil counts as not given: the shim sends ``undefined`` as nil. Legacy channels ignore what the
+    array holds. A channel takes at most one argument, a map if it needs several values.
     """
     if channel.args is None:
         return _ignored_args
@@ -216,13 +216,13 @@ def args_reader(channel: Channel) -> Callable[[Raw], Sequence[Any]]:
     decode = Decoder(list[type_ if required else type_ | None], ext_hook=_refuse_extension).decode  # type: ignore[misc]
 
     def read(raw: Raw) -> Sequence[Any]:
-        # Before anything is built: each empty array of 16 MiB of them is one byte here, and 64 in memory.
+        # Before anything is built: 16 MiB may be 16 million empty arrays, each one byte here and 64 in memory.
         if len(raw) > _SMALL_ARGS and not fits(memoryview(raw), _MAX_ARG_VALUES):
             raise InvalidArgsError(f"The arguments contain more than {_MAX_ARG_VALUES} values")
         try:
             args: list[Any] = decode(raw)
         except _DECODE_FAILURES as error:
-            _ignored_args(raw)  # raises where it is not an array
+            _ignored_args(raw)  # raises if it is not an array
             raise InvalidArgsError(f"Argument 1: {_reason(error)}" if most else "Takes no argument") from None
         count = len(args)
         if not required <= count <= most:
@@ -245,18 +245,18 @@ def _reason(error: Exception) -> str:
 
 
 def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
-    """The body of a response. ResultTooLargeError: no frame holds it. InternalError: MessagePack cannot hold it."""
+    """Returns the body of a response. ResultTooLargeError: it exceeds a frame. InternalError: MessagePack cannot hold it."""
     return _body(Response(request_id, result), "The result", max_frame)
 
 
 def encode_event(event: EventMessage, max_frame: int) -> bytes:
-    """The body of an event. Raises as encode_response."""
+    """Returns the body of an event. Raises like encode_response."""
     return _body(event, f"An event of {event.channel}", max_frame)
 
 
 def _body(message: Struct, what: str, max_frame: int) -> bytes:
-    # What MessagePack cannot hold is replaced: integers of a backend's JSON that are too large become floats, as JavaScript
-    # would read them; bytes of a path that are not UTF-8, which Python has as lone surrogates, become U+FFFD.
+    # What MessagePack cannot hold is replaced: too large integers in a backend's JSON become floats, as JavaScript would
+    # read them; bytes of a path that are not UTF-8, which are lone surrogates in Python, become U+FFFD.
     try:
         try:
             body = _encode(message)
@@ -287,7 +287,7 @@ def _fitting(value: Any) -> Any:
 
 
 def encode_error(request_id: int | None, error: SidecarError, max_frame: int, prefix: str = "") -> bytes:
-    """The body of an error, without its data, hint and most of its text where it would not fit; never raises."""
+    """Returns the body of an error; drops its data, hint and most of its text if it would not fit. Never raises."""
     text = prefix + error.message
     body = ErrorBody(error.code, text, error.hint, UNSET if error.data is None else error.data)
     try:

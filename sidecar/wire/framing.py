@@ -1,4 +1,4 @@
-"""Byte stream to frames, sans-IO: no copy of a body, and one kept buffer, as fresh memory costs page faults on every read."""
+"""Byte stream to frames, sans-IO. Bodies are not copied, and one buffer is reused: new memory costs page faults on every read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from struct import Struct
 from ..errors import FrameError
 from .hello import DEFAULT_MAX_FRAME
 
-KEPT = 256 * 1024  # bytes of the buffer that is kept: a full Linux socket buffer (wmem_default is 208 KiB) in one read
-_KEPT_AT_MOST = 8 * KEPT  # a client that sends megabytes sends more of them; what is larger goes back to the system
+KEPT = 256 * 1024  # bytes of the reused buffer: one read takes a full Linux socket buffer (wmem_default is 208 KiB)
+_KEPT_AT_MOST = 8 * KEPT  # a client that sends megabytes will send more; a larger buffer goes back to the system
 _MIN_ROOM = 64 * 1024
 _HEADER = 4
 _length_at = Struct(">I").unpack_from
@@ -17,26 +17,26 @@ _SHOWN = 32
 
 
 class FrameBuffer:
-    """Takes bytes as they come and gives complete bodies.
+    """Takes bytes as they arrive and yields complete bodies.
 
-    Either ``feed`` it, or let a read fill ``room()`` and pass the count to ``filled``. A body that iteration gives is a
-    view into the buffer: it is valid until the next call of ``room`` or ``feed``.
+    Either ``feed`` it, or let a read fill ``room()`` and pass the count to ``filled``. Each body is a view into the
+    buffer, valid until the next call of ``room`` or ``feed``.
     """
 
     def __init__(self, max_frame: int = DEFAULT_MAX_FRAME) -> None:
-        self.max_frame = max_frame  # the largest body in bytes that is accepted
+        self.max_frame = max_frame  # the largest accepted body, in bytes
         self._view = memoryview(bytearray(KEPT))
-        self._start = 0  # first byte that was not given yet
-        self._end = 0  # one past the last byte that came
-        self._need = _HEADER  # bytes from _start that the next frame takes, as far as known
+        self._start = 0  # first byte that was not yielded yet
+        self._end = 0  # one past the last byte that arrived
+        self._need = _HEADER  # bytes from _start that the next frame takes, as far as is known
 
     @property
     def pending(self) -> int:
-        """Bytes that came and were not given yet."""
+        """The number of bytes that arrived and were not yielded yet."""
         return self._end - self._start
 
     def room(self) -> memoryview:
-        """Writable memory for the next read, never empty."""
+        """Returns writable memory for the next read, never empty."""
         view, start, end = self._view, self._start, self._end
         if start == end:
             self._start = self._end = 0
@@ -48,11 +48,11 @@ class FrameBuffer:
         return view[end:]
 
     def filled(self, count: int) -> None:
-        """The first ``count`` bytes of what ``room`` gave were written."""
+        """Counts the first ``count`` bytes of ``room()`` as written."""
         self._end += count
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Appends bytes that are somewhere else already."""
+        """Appends bytes from other memory."""
         rest = memoryview(data)
         while rest:
             room = self.room()
@@ -62,7 +62,7 @@ class FrameBuffer:
             rest = rest[count:]
 
     def __iter__(self) -> Iterator[memoryview]:
-        """The bodies that are complete. FrameError: the next length is 0 or above max_frame; nothing can follow."""
+        """Yields the complete bodies. FrameError: the next length is 0 or above max_frame; nothing can follow."""
         view, start, end = self._view, self._start, self._end
         while end - start >= _HEADER:
             body = start + _HEADER
@@ -78,7 +78,7 @@ class FrameBuffer:
             start = after
 
     def _rearrange(self) -> tuple[memoryview, int]:
-        """Moves what is pending to the front, of a larger buffer if needed; doubled, as four bytes of a liar must not cost 16 MiB."""
+        """Moves what is pending to the front, of a larger buffer if needed. Size doubles, because a false length must not cost 16 MiB."""
         pending = self.pending
         old, size = self._view, len(self._view)
         if self._need > size or pending + _MIN_ROOM > size:
@@ -103,10 +103,10 @@ class FrameBuffer:
 
 
 def framed(body: bytes) -> bytes:
-    """The frame of a body, in one piece; the server's writer, which sends many at once, makes none."""
+    """Returns the frame of a body in one piece; the server's writer, which sends many at once, does not use it."""
     return len(body).to_bytes(_HEADER, "big") + body
 
 
 def printable(data: bytes) -> str:
-    """ASCII as it is, everything else as two hexadecimal digits, so that a log line can be recognised and no terminal is harmed."""
+    """Returns ASCII unchanged and other bytes in hexadecimal: a log line stays recognisable, and no terminal is affected."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in data)

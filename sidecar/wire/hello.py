@@ -1,10 +1,10 @@
-"""The hello frame, sent before a codec is imported; ``python -m tools.generate`` writes the literal from channels.py."""
+"""The hello frame, sent before a codec is imported; ``python -m tools.generate`` writes its literal from channels.py."""
 
 PROTOCOL = 1
 DEFAULT_MAX_FRAME = 16 * 1024 * 1024
 DEFAULT_MAX_IN_FLIGHT = 256
 
-# What is the same in every process: a map of 8 keys, without pid, maxFrame and maxInFlight.
+# The part that is the same in every process: a map of 8 keys, without pid, maxFrame and maxInFlight.
 # fmt: off
 _CONSTANT = (
     b"\x88\xa4type\xa5hello\xa8protocol\x01\xa7sidecar\xa50.1.0\xa8channels\xdc\x00\x1d\xaebackend:getUrl"
@@ -21,8 +21,8 @@ _CONSTANT = (
 
 
 def hello_frame(pid: int, max_frame: int, max_in_flight: int) -> bytes:
-    """The first frame, length included; each number below 2**32."""
+    """Returns the first frame, including its length. Each number must be below 2**32."""
     body = _CONSTANT
     for key, number in ((b"\xa3pid", pid), (b"\xa8maxFrame", max_frame), (b"\xabmaxInFlight", max_in_flight)):
-        body += key + b"\xce" + number.to_bytes(4, "big")  # 0xce: uint32, of one width whatever the number
+        body += key + b"\xce" + number.to_bytes(4, "big")  # 0xce: uint32, the same width for every number
     return len(body).to_bytes(4, "big") + body

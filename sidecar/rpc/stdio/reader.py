@@ -1,4 +1,4 @@
-"""stdin into the frame buffer: by readiness where the system reports it, else by a thread."""
+"""Reads stdin into the frame buffer: on readiness if the system reports it, else in a thread."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ...process.platform.descriptors import (
 from ...threads import start_thread
 from ...wire.framing import FrameBuffer
 
-_POLL_INTERVAL = 0.1  # seconds between looks for the end of a stdin that is not read; well inside timeouts.owner_lost
+_POLL_INTERVAL = 0.1  # seconds between checks for the end of a paused stdin; well within timeouts.owner_lost
 _CHUNK = 64 * 1024
-_CHUNKS_AHEAD = 4  # what the thread reads beyond what the loop has taken
+_CHUNKS_AHEAD = 4  # chunks that the thread reads ahead of the loop
 
 
 class Reader:
     """Fills ``frames``, calls ``on_data`` after each read and ``on_end`` once, at the end or at a failure of stdin.
 
-    It starts paused, and what comes before the first ``resume`` waits in the pipe. When it is paused later it reads
-    nothing, and still notices the end of a pipe or socket: whatever was not read then is lost with its owner.
-    ``kind``: of the descriptor, as descriptors.py names it; ``ended``: for good.
+    It starts paused, and what arrives before the first ``resume`` waits in the pipe. Paused later, it reads nothing, but
+    still notices the end of a pipe or socket: what is unread then is lost with its owner.
+    ``kind``: the descriptor's, as descriptors.py names it; ``ended``: whether it will never read again.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Reader:
 
     @property
     def other_side_gone(self) -> bool:
-        """Whether the owner has closed its side of a pipe or socket, also where nothing is taken from it any more."""
+        """Whether the owner has closed its side of a pipe or socket, even if it is no longer read."""
         if self.kind == FILE:
             return False
         return self._thread.ended if self._thread is not None else self.kind == PIPE and has_ended(self._descriptor)
@@ -65,7 +65,7 @@ class Reader:
             self._poll_for_end()
 
     def resume(self) -> None:
-        """Reads again."""
+        """Starts or continues to read."""
         if not self.paused or self.ended:
             return
         self.paused = False
@@ -106,7 +106,7 @@ class Reader:
         if not self.paused:
             self._take()
         elif self.kind != FILE and self._thread is not None:
-            chunks = self._thread.chunks  # none, where the turn before took this one, too, and was paused by it
+            chunks = self._thread.chunks  # empty if an earlier call took this chunk too, and was paused by it
             if chunks and not chunks[-1]:
                 self._end()
 
@@ -140,7 +140,7 @@ class Reader:
 
 
 class _ReaderThread:
-    """Reads blockingly; a daemon, as nothing can interrupt a blocked read. An empty chunk is the end."""
+    """Makes blocking reads in a daemon thread, because nothing can interrupt them. An empty chunk is the end."""
 
     def __init__(self, descriptor: int, loop: asyncio.AbstractEventLoop, arrived: Callable[[], None]) -> None:
         self.chunks: deque[bytes] = deque()
@@ -153,7 +153,7 @@ class _ReaderThread:
         start_thread(self._run)
 
     def discard(self) -> None:
-        """Drops further input; reading goes on to see the end, which unread data would hide."""
+        """Drops further input, but keeps reading to see the end, which unread data would hide."""
         self._discards = True
         self.ahead.release()
 

@@ -1,4 +1,4 @@
-"""The single writer of frames: few large writes out of many small answers."""
+"""The only writer of frames: combines many small answers into few large writes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
 from ...threads import start_thread
 
-_JOINED = 256 * 1024  # bytes up to which copying the pieces together is cheaper than handing the system a list of them
-_PIECES = 64  # of a list for the system, which takes 1024 (IOV_MAX); more of them than a full pipe takes gain nothing
+_JOINED = 256 * 1024  # bytes up to which joining the pieces is cheaper than passing the system a list of them
+_PIECES = 64  # in a list for the system, which takes 1024 (IOV_MAX); more than a full pipe takes gain nothing
 
 
 class Sink(ABC):
-    """Where frames go; to be made on the running loop. ``unsent``: bytes that were pushed and not taken by the system yet."""
+    """Where frames go; create it on the running loop. ``unsent``: bytes that were pushed and that the system has not taken yet."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         self.unsent = 0
@@ -38,7 +38,7 @@ class Sink(ABC):
 
 
 class _PollSink(Sink):
-    """A pipe or socket on POSIX: written at once while it takes, else when it is ready again."""
+    """A pipe or socket on POSIX: written at once while it accepts data, else when it is ready again."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         super().__init__(descriptor, on_progress, on_broken)
@@ -98,7 +98,7 @@ class _PollSink(Sink):
 
 
 class _DirectSink(Sink):
-    """A regular file, a terminal or the null device on POSIX: readiness means nothing there, a write just happens."""
+    """A regular file, a terminal or the null device on POSIX: has no readiness, so it is just written to."""
 
     def push(self, pieces: list[bytes], size: int) -> None:  # noqa: ARG002 - the interface of a sink
         try:
@@ -111,7 +111,7 @@ class _DirectSink(Sink):
 
 
 class _ThreadSink(Sink):
-    """Windows, where a pipe's readiness is unknown: a daemon thread does the blocking writes."""
+    """Windows does not report a pipe's readiness, so a daemon thread makes blocking writes."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         from queue import SimpleQueue
@@ -125,7 +125,7 @@ class _ThreadSink(Sink):
         self._queue.put(b"".join(pieces))
 
     def close(self) -> None:
-        """Lets the thread end after what it has; a blocked one ends with the process."""
+        """Lets the thread finish what it has and end; a blocked one ends with the process."""
         self._queue.put(None)
 
     def _run(self) -> None:
@@ -149,13 +149,13 @@ class _ThreadSink(Sink):
 
 
 def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
-    """The sink that suits the descriptor; must be called on the running loop."""
+    """Returns the sink that suits the descriptor; call it on the running loop."""
     if not POLLED_KINDS:
         return _ThreadSink(descriptor, on_progress, on_broken)
     return (_PollSink if kind_of(descriptor) in POLLED_KINDS else _DirectSink)(descriptor, on_progress, on_broken)
 
 
-# Frames in one write: more would leave the client idle while they are made, fewer would cost a system call each (measured).
+# Frames per write: more would leave the client idle while they are encoded, fewer would take more system calls (measured).
 _ANSWERS = 16
 _BYTES = 64 * 1024  # what a pipe holds
 
@@ -163,9 +163,9 @@ _BYTES = 64 * 1024  # what a pipe holds
 class Writer:
     """Frames bodies and sends them.
 
-    Outside of a batch what was sent leaves at the end of the loop's turn; inside one (``batching``, set by code that will call
-    ``flush`` soon) every 16 frames. The ``unsent`` of ``sink`` lacks at most 64 KiB that are being collected. ``broken``: why
-    the other side cannot be written to any more, or None; from then on everything is swallowed.
+    Outside a batch, frames are written at the end of the loop's turn; inside one (``batching``, set by code that will call
+    ``flush`` soon), after every 16 frames. The ``unsent`` of ``sink`` omits up to 64 KiB that are being collected.
+    ``broken``: why the other side can no longer be written to, or None; from then on everything is dropped.
     """
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
@@ -182,11 +182,11 @@ class Writer:
 
     @property
     def unsent(self) -> int:
-        """Bytes that the system has not taken."""
+        """Bytes that the system has not taken yet."""
         return self._size + self.sink.unsent
 
     def send(self, body: bytes) -> None:
-        """Sends one frame, some time soon."""
+        """Queues one frame, which is sent soon."""
         if self.broken is not None:
             return
         length = len(body)
@@ -201,21 +201,21 @@ class Writer:
             self._loop.call_soon(self._flush_scheduled)
 
     def flush(self) -> None:
-        """Hands everything to the system, or to the queue before it."""
+        """Passes everything to the sink."""
         if self._pieces:
             pieces, size = self._pieces, self._size
             self._pieces, self._size = [], 0
             self.sink.push(pieces, size)
 
     async def drained(self, timeout: float | None = None, *, to: int = 0) -> None:  # noqa: ASYNC109 - the caller wants no exception
-        """Waits until no more than ``to`` bytes are unsent, but no longer than ``timeout`` seconds."""
+        """Waits until at most ``to`` bytes are unsent, but no longer than ``timeout`` seconds."""
         self.flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self.unsent > to:
                     self._progressed.clear()
                     await self._progressed.wait()
-                    self.flush()  # what was sent meanwhile: a write that is complete at once is no progress
+                    self.flush()  # what was queued meanwhile: a write that completes at once reports no progress
 
     def close(self) -> None:
         """Drops what is unsent."""
