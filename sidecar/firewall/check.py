@@ -1,4 +1,4 @@
-"""The answers of the firewall channels. On Windows they read the registry, or wait for a person: call these in a thread."""
+"""Answers the firewall channels. On Windows these functions read the registry or wait for a person: call them in a thread."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _NOT_THE_FIREWALL = "This is not the Windows Firewall: its rules have no effect 
 class FirewallFacts:
     """What the caller knows.
 
-    ``probe``: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nothing listens ·
+    ``probe``: the result of a connection to 127.0.0.1 just now; None if it was not tried. ``refused``: nothing listens ·
     ``timeout``: no answer in time · ``foreign``: another program listens · ``reserved``: the system forbids the port (10013) ·
     ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
     """
 
-    program: str = ""  # absolute path of the backend's executable; empty where it is not known
+    program: str = ""  # absolute path of the backend's executable; empty if unknown
     running: bool = False  # whether there is a run of the backend
     port: int | None = None  # its port, or None
     probe: Probe | None = None
     owner: str = ""  # who holds the port (foreign, in_use), or which proxy it is, for people, e.g. nginx.exe (pid 4711)
-    listeners: tuple[str, ...] = ()  # every address on which the backend listens; empty where that is not known
+    listeners: tuple[str, ...] = ()  # every address on which the backend listens; empty if unknown
 
 
 def diagnose(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> FirewallCheck:
-    """Puts the facts and what the rules say into one answer; ``compatible`` is about app and backend alone."""
+    """Combines the facts and the verdicts into one answer; ``compatible`` only concerns app and backend."""
     rules = _rules(facts, verdicts)
     finding = _FINDINGS.get(facts.probe) if facts.probe else None
     if not facts.running and facts.probe not in _WITHOUT_A_RUN:
@@ -58,7 +58,7 @@ def diagnose(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> Firew
     )
 
 
-_WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # these keep it from running
+_WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # these prevent a run
 # Probe → what is seen, what to do
 _FINDINGS: dict[Probe, tuple[str, str]] = {
     "refused": ("The backend's process runs, but nothing listens on {where} (connection refused).", "Check the backend's output: it is still starting, failed to listen, or listens on another port."),
@@ -71,7 +71,7 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
 
 
 def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
-    """What the rules are about: other machines, whether or not they can reach it."""
+    """What the rules mean: they only concern other machines, whether or not those can reach the backend."""
     beyond = [address for address in facts.listeners if not address.startswith(_LOOPBACK)]
     about = "The firewall's rules only affect connections from other machines"
     if beyond:
@@ -86,16 +86,16 @@ def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
 
 
 def check_firewall(facts: FirewallFacts) -> FirewallCheck:
-    """Says what stands between the app and its backend, and what the firewall's rules mean."""
+    """Reports what blocks the app from its backend, and what the firewall's rules mean."""
     if not HAS_FIREWALL:
         return FirewallCheck(True, "Not Windows")
     return diagnose(facts, judge(_read(), facts.program, facts.port))
 
 
 def find_rule(rule_names: Sequence[str], program: str) -> FirewallRule:
-    """Looks for rules by name, in any case, or by program, whatever they do and whether or not they are switched on.
+    """Finds rules by name, ignoring case, or by program, whatever they do and whether or not they are active.
 
-    ``exists`` is null where nothing was found and not everything could be read; ``details`` has a line for each profile and rule.
+    ``exists`` is null if nothing was found and not everything could be read; ``details`` has a line for each profile and rule.
     """
     if not HAS_FIREWALL:
         return FirewallRule(None, error="Not Windows")
@@ -119,9 +119,10 @@ def find_rule(rule_names: Sequence[str], program: str) -> FirewallRule:
 
 
 def create_rule(program: str, rule_name: str, *, preview: bool = False) -> CreatedFirewallRule:
-    """Creates the rule after the system asked the user; with ``preview`` says what would be deleted and created.
+    """Creates the rule after the user confirms the prompt; with ``preview`` only reports what would be deleted and created.
 
-    ElevationRefusedError: declined. InvalidConfigError, UnsupportedError: as ``add_rule``; not Windows; Windows would not ask.
+    ElevationRefusedError: the user declined. InvalidConfigError, UnsupportedError: as in ``add_rule``; UnsupportedError also if
+    this is not Windows, or Windows shows no prompt.
     """
     if sys.platform == "win32":
         from .create import create
@@ -139,14 +140,14 @@ def _read() -> Snapshot:
     raise UnsupportedError("The Windows Firewall exists on Windows only.")
 
 
-# Chromium, and so every Electron page, leaves loopback addresses out of any proxy, unless the list of exceptions holds this
+# Chromium, and so every Electron page, uses no proxy for loopback addresses, unless the list of exceptions has this entry
 # (net/docs/proxy.md, "Implicit bypass rules"). Debugging proxies and some security products put it there.
 _TAKES_LOOPBACK = "<-loopback>"
 KEY = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 
 
 def proxy_for_loopback(values: Mapping[str, object]) -> str | None:
-    """The proxy that gets what is meant for 127.0.0.1, or None. ``values``: of the key above, name to data. Pure."""
+    """The proxy that gets requests for 127.0.0.1, or None. ``values``: the values of KEY, name → data. Pure."""
     known = {name.lower(): value for name, value in values.items()}  # Windows ignores the case of names
     exceptions = [part.strip().lower() for part in str(known.get("proxyoverride", "")).replace(",", ";").split(";")]
     if _TAKES_LOOPBACK not in exceptions or any(part in {"127.0.0.1", "127.*", "127.0.0.*"} for part in exceptions):
@@ -157,7 +158,7 @@ def proxy_for_loopback(values: Mapping[str, object]) -> str | None:
 
 
 def read_proxy() -> str | None:
-    """As ``proxy_for_loopback``, of the user who runs this; None off Windows."""
+    """The result of ``proxy_for_loopback`` for the current user; None except on Windows."""
     if sys.platform == "win32":
         import winreg
 

@@ -12,8 +12,8 @@ from ..wire.messages import CreatedFirewallRule
 from .rules import Profile, Rule, Snapshot
 from .verdict import Verdict, judge, rules_in, same_program
 
-# Inside double quotes cmd still expands %…%, PowerShell $ and the backtick, and PowerShell takes the typographic double
-# quotes for the plain one (about_Quoting_Rules).
+# Inside double quotes cmd still expands %…%, PowerShell $ and the backtick, and PowerShell treats typographic double
+# quotes as plain ones (about_Quoting_Rules).
 _EXPANDED = dict.fromkeys("“”„", "PowerShell treats it as a quotation mark") | {
     "%": "cmd expands it",
     "$": "PowerShell expands it",
@@ -24,9 +24,9 @@ _MAX_LENGTH = 8191  # characters of one line in cmd; Microsoft KB 830473
 
 
 def add_rule(program: str, rule_name: str) -> str:
-    """The netsh command that lets the program in on private networks, as administrator; it means the same to cmd and PowerShell.
+    """The netsh command, for an administrator, that allows the program on private networks; cmd and PowerShell read it alike.
 
-    InvalidConfigError: the rule's name cannot be one. UnsupportedError: the path cannot be quoted for both shells.
+    InvalidConfigError: the rule's name is invalid. UnsupportedError: the path cannot be quoted for both shells.
     """
     check_name(rule_name)
     line = (
@@ -40,7 +40,7 @@ def add_rule(program: str, rule_name: str) -> str:
 
 
 def delete_rules(program: str) -> str:
-    """The netsh command that removes every incoming rule of the program, the blocking ones too. Raises as add_rule."""
+    """The netsh command that removes every incoming rule of the program, including blocking ones. Raises as add_rule."""
     return f'netsh advfirewall firewall delete rule name=all dir=in program="{quotable_path(program)}"'
 
 
@@ -59,7 +59,7 @@ def check_name(rule_name: str) -> None:
 
 
 def quotable_path(program: str) -> str:
-    """The path as it can stand between double quotes; raises UnsupportedError where it cannot."""
+    """The path in a form that fits between double quotes. Raises UnsupportedError if there is none."""
     path = program.removeprefix("\\\\?\\")  # the firewall does not match that spelling
     if not ntpath.splitdrive(path)[0] or not ntpath.isabs(path):
         text = f"No firewall command is possible: “{program}” is not the full path of a program."
@@ -89,23 +89,23 @@ _PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What creating the rule means on this machine."""
+    """What creating the rule takes on this machine."""
 
     file: str  # the helper
     parameters: str
     replaced: tuple[Rule, ...]  # deleted first
-    obstacle: str  # why it must not be tried; empty: it may
+    obstacle: str  # why not to try it; empty: nothing prevents it
 
 
 def plan(snapshot: Snapshot, program: str, rule_name: str) -> Plan:
     r"""Decides what to do; pure. Raises as ``add_rule``.
 
-    The helper is Windows' own cmd: no file that a program of the user's could change between the prompt and the run. Both texts
-    in the line were checked; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
+    The helper is Windows' own cmd, because no program of the user can change that file between the prompt and the run. Both texts
+    in the line were checked; ``/d`` skips AutoRun, ``/v:off`` leaves ``!`` alone.
     """
     stale = tuple(rule for rule in _own_rules(snapshot, program) if rule.store == "local")
     add = add_rule(program, rule_name)
-    system = system_folder() + "\\"  # never by a variable, which the program that starts the app could set
+    system = system_folder() + "\\"  # never from a variable, which the program that starts the app could set
     commands = [delete_rules(program), add] if stale else [add]
     line = " & ".join(f'"{system}netsh.exe"{text.removeprefix("netsh")}' for text in commands)
     obstacle = _obstacle(judge(snapshot, program, None)[PROFILE], stale)
@@ -113,7 +113,7 @@ def plan(snapshot: Snapshot, program: str, rule_name: str) -> Plan:
 
 
 def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
-    """No prompt for something unknown, without need, or without effect."""
+    """Why not to prompt: the state is unknown, or the rule is not needed or has no effect; empty: prompt."""
     if verdict.name == "unknown":
         return f"The firewall's state is unknown: {verdict.reason}."
     if verdict.name == "allowed":
@@ -132,9 +132,9 @@ def create(
     run: Callable[[str, str], int | None],
     pause: Callable[[float], None],
 ) -> CreatedFirewallRule:
-    """Carries the plan out; blocks while the user is asked and for up to 32 s after. ``preview``: only says what would be done.
+    """Carries out the plan; blocks during the prompt and for up to 32 s after it. ``preview``: only reports what would be done.
 
-    ``run`` runs a program with a command line as administrator and gives its exit code or None. Raises as ``add_rule`` and ``elevate.run``.
+    ``run`` runs a program with a command line as administrator and returns its exit code or None. Raises as ``add_rule`` and ``elevate.run``.
     """
     snapshot = read()
     todo = plan(snapshot, program, rule_name)

@@ -1,4 +1,4 @@
-"""Runs one program as administrator, after the system asked the user. Nothing is decided here: it takes a desktop to test it."""
+"""Runs one program as administrator, after the system's prompt. Nothing is decided here, because testing it takes a desktop."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ctypes import wintypes
 
 from ..errors import ElevationRefusedError, UnsupportedError
 
-assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
+assert sys.platform == "win32"  # in this form mypy skips the rest on other systems
 
 _SEE_MASK_NOCLOSEPROCESS = 0x40
-_SEE_MASK_NOASYNC = 0x100  # for a thread without a message loop: return only when the process is there
+_SEE_MASK_NOASYNC = 0x100  # for a thread without a message loop: return only when the process exists
 _SEE_MASK_FLAG_NO_UI = 0x400  # errors as numbers, not as message boxes
 _SW_HIDE = 0
 _COINIT_APARTMENTTHREADED = 0x2
@@ -42,10 +42,10 @@ class _ShellExecuteInfo(ctypes.Structure):
 
 
 def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas") -> int | None:
-    """Starts a program hidden, after the user was asked, and waits for its end for ``timeout`` seconds: call it in a thread.
+    """Starts a hidden program after the prompt, and waits up to ``timeout`` seconds for its exit: call this in a thread.
 
-    ``verb``: ``open`` starts it without asking, for tests. Gives the exit code, None where it still runs; neither says what was
-    achieved. ElevationRefusedError: the user said no. UnsupportedError: Windows would not start it.
+    ``verb``: ``open`` starts it without a prompt, for tests. Returns the exit code, or None if it still runs; neither proves what
+    was achieved. ElevationRefusedError: the user declined. UnsupportedError: Windows did not start it.
     """
     shell32 = ctypes.WinDLL("shell32", use_last_error=True)
     ole32 = ctypes.WinDLL("ole32")
@@ -58,10 +58,10 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
         lpVerb=verb,
         lpFile=file,
         lpParameters=parameters,
-        lpDirectory=ntpath.dirname(file),  # not ours, in which a DLL could lie
+        lpDirectory=ntpath.dirname(file),  # not our folder, where a DLL could have been placed
         nShow=_SW_HIDE,
     )
-    # Shell extensions may be asked, and those are COM objects. Negative: the thread is in another apartment already.
+    # Shell extensions may be called, and those are COM objects. Negative: the thread is already in another apartment.
     initialised = ole32.CoInitializeEx(None, _COINIT_APARTMENTTHREADED | _COINIT_DISABLE_OLE1DDE) >= 0
     try:
         if not shell32.ShellExecuteExW(ctypes.byref(info)):
@@ -73,7 +73,7 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
 
 
 def _foreground_window() -> int | None:
-    """Most likely the app's: a prompt without an owner may only flash in the taskbar (ShellExecuteExW, User Account Control)."""
+    """The foreground window, most likely the app's: a prompt without an owner may only flash in the taskbar (ShellExecuteExW, User Account Control)."""
     function = ctypes.WinDLL("user32").GetForegroundWindow
     function.restype = wintypes.HWND
     window: int | None = function()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .rules import PROFILE_KEYS, RULES_KEY, STORES, Key, Snapshot, StoreName
 
-assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
+assert sys.platform == "win32"  # in this form mypy skips the rest on other systems
 
 _LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 STORE_KEYS: dict[StoreName, str] = {
@@ -21,7 +21,7 @@ _ERROR_NO_MORE_ITEMS = 259
 
 
 def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
-    """Reads the three stores; for tests below the key ``prefix``, and in the user's hive instead of the machine's."""
+    """Reads the three stores. For tests: below the key ``prefix``, and in the user's hive instead of the machine's."""
     hive = winreg.HKEY_CURRENT_USER if current_user else winreg.HKEY_LOCAL_MACHINE
     start = prefix + "\\" if prefix else ""
     keys = {
@@ -29,7 +29,7 @@ def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
         for store in STORES
         for name in (RULES_KEY, *PROFILE_KEYS)
     }
-    return Snapshot(keys, dict(os.environ))  # whose names are in capitals on Windows
+    return Snapshot(keys, dict(os.environ))  # on Windows its names are in upper case
 
 
 def read_key(hive: int, path: str) -> Key:

@@ -1,4 +1,4 @@
-"""One firewall rule, parsed from the text that the registry holds (MS-GPFAS 2.2.2.19), and all that it held at one moment."""
+"""A firewall rule, parsed from its text in the registry (MS-GPFAS 2.2.2.19), and a snapshot of the registry's keys."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PROFILES: dict[str, Profile] = {"domain": "domain", "private": "private", "publ
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,3}")
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _VARIABLE = re.compile(r"%([^%]+)%")
-# "This token MUST appear at most once": of those that are read here.
+# "This token MUST appear at most once": those of them that are read here.
 _ONCE = ("action", "dir", "protocol", "app", "name", "active", "svc")
 # Fields that are read into attributes, or that do not narrow what an inbound rule matches. Any other field
-# narrows it, also one of a later Windows: so a rule's effect is never overestimated.
+# narrows it, even one of a later Windows, so a rule's effect is never overestimated.
 _READ = ("action", "dir", "active", "profile", "protocol", "app", "name", "lport", "lport2_10", "lport2_20")
 _NOT_NARROWING = frozenset((*_READ, "desc", "embedctxt", "edge", "defer", "lsm", "authbypassout"))
 # A service, a packaged app by its SID or (not in the grammar, seen since Windows 10) its family name, a user.
 _OTHER_SUBJECTS = ("svc=", "apppkgid=", "pfn=", "luown=")
-# The firewall service resolves a rule's variables for its own account, so only those that are the same for every
-# account name the same file there and here.
+# The firewall service resolves a rule's variables for its own account, so only variables that are the same for every
+# account mean the same file to the service and to us.
 _PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432")
 _MACHINE_VARIABLES = frozenset(
     (
@@ -42,7 +42,7 @@ _MACHINE_VARIABLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a rule says."""
+    """A parsed rule."""
 
     store: StoreName  # where it was found
     value_name: str  # the name of the registry value, which is the rule's id
@@ -53,19 +53,19 @@ class Rule:
     protocol: int | None  # the IP protocol's number, or None for any
     profiles: frozenset[Profile]  # where it applies; a rule that names none applies in all
     program: str | None  # the path in App= as it stands, or None: the rule is for every program
-    name: str  # what people see; @file,-id where Windows looks the name up in a resource
+    name: str  # what people see; @file,-id if Windows looks the name up in a resource
     ports: tuple[tuple[int, int], ...]  # local, first and last; none: all of them, unless port_keywords names some
     port_keywords: tuple[str, ...]  # local ports that have a name (RPC), whose numbers only Windows knows
     conditions: tuple[str, ...]  # every other field that narrows the rule, as Field=value
 
     @property
     def about_services(self) -> bool:
-        """Whether it is only about a service, a packaged app or one user."""
+        """Whether the rule only applies to a service, a packaged app or one user."""
         return any(condition.lower().startswith(_OTHER_SUBJECTS) for condition in self.conditions)
 
 
 def parse(store: StoreName, value_name: str, raw: str) -> Rule | None:
-    """Reads one value; None where it breaks the grammar, as Windows then ignores the rule too."""
+    """Parses one value; None if it breaks the grammar, because Windows then ignores the rule too."""
     version, *texts = raw.split("|")
     fields = [(text.partition("=")[0].lower(), text.partition("=")[2], text) for text in texts if text]
     once = {key: value for key, value, _ in fields if key in _ONCE}
@@ -106,18 +106,18 @@ def _protocol(text: str | None) -> int | None:
 
 
 def program_key(path: str) -> str:
-    """A path in the form in which two spellings of one file compare equal (short 8.3 names are not resolved)."""
+    """The normalised path, equal for two spellings of one file (short 8.3 names are not resolved)."""
     path = path.strip().strip('"').removeprefix("\\\\?\\")
     return ntpath.normpath(path).lower() if path else ""
 
 
 def expand(path: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Resolves known ``%NAME%`` (capitals in ``environment``); gives also those that differ for the firewall service's account."""
+    """Resolves known ``%NAME%`` (upper case in ``environment``); also returns those that may differ for the firewall service."""
     doubtful: list[str] = []
 
     def value(match: re.Match[str]) -> str:
         name = match[1].upper()
-        # A 32-bit process sees the 32-bit folder under this name; the firewall service is a 64-bit one.
+        # A 32-bit process sees the 32-bit folder under this name; the firewall service is a 64-bit process.
         found = environment.get("PROGRAMW6432") if name == "PROGRAMFILES" else None
         found = found or environment.get(name)
         if found is None:
@@ -138,7 +138,7 @@ KeyState = Literal["read", "missing", "unreadable"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The texts and numbers under one key, by name; ``error`` is Windows' text where it is unreadable."""
+    """The texts and numbers under one key, by name; ``error`` is Windows' text if it is unreadable."""
 
     state: KeyState = "missing"
     values: Mapping[str, str | int] = field(default_factory=dict)
@@ -147,17 +147,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that was read, by store and key name; ``environment``: what variables in paths mean, names in capitals."""
+    """All that was read, by store and key name; ``environment``: the variables in paths, names in upper case."""
 
     keys: Mapping[tuple[StoreName, str], Key]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, store: StoreName, name: str) -> Key:
-        """One key; a missing one where none is."""
+        """The key; ``missing`` if it was not read."""
         return self.keys.get((store, name)) or Key()
 
     def unread(self, *, local: bool = True) -> str:
-        """Why rules may be missing; empty: none is. Only the firewall's own key is never missing; ``local``: whether they matter."""
+        """Why rules may be missing; empty: all were read. Only the firewall's own key always exists; ``local``: whether its rules matter."""
         for store in STORES if local else STORES[:-1]:
             rules = self.key(store, RULES_KEY)
             if rules.state == "unreadable":

@@ -1,4 +1,4 @@
-"""One verdict a profile on TCP connections from other machines; rules have no effect on loopback (KB 2771908). Pure."""
+"""Judges TCP connections from other machines, for each profile; rules have no effect on loopback (KB 2771908). Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .rules import PROFILES, RULES_KEY, STORES, TCP, Key, Profile, Rule, Snapsho
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """The four settings that decide; ``unknown`` says why they cannot be known, and is empty where they are."""
+    """The four settings that decide; ``unknown``: why they are not known, empty if they are."""
 
     enabled: bool
     shielded: bool
@@ -53,7 +53,7 @@ def _policy_key(snapshot: Snapshot, profile: Profile) -> str:
 
 
 def _mdm_key(snapshot: Snapshot, profile: Profile) -> str:
-    """No specification names the private profile's key of this store: both names are looked for."""
+    """No specification names the private profile's key in this store, so both names are tried."""
     name = _own_key(profile)
     return "StandardProfile" if profile == "private" and snapshot.key("mdm", name).state == "missing" else name
 
@@ -67,7 +67,7 @@ def _first(name: str, keys: Sequence[Key]) -> bool | None:
     return None
 
 
-# no_rule: nothing speaks of the program, so the default, to block, applies · conditional: it depends on more than program,
+# no_rule: no rule concerns the program, so the default, block, applies · conditional: it depends on more than program,
 # profile and port · unknown: something could not be read
 VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional", "unknown"]
 
@@ -79,7 +79,7 @@ class Verdict:
     name: VerdictName
     reason: str  # one phrase
     rules: tuple[Rule, ...] = ()  # that block
-    by_setting: bool = False  # no rule of this machine changes it
+    by_setting: bool = False  # no rule of this machine can change it
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def rules_in(snapshot: Snapshot) -> list[Rule]:
 
 
 def same_program(rule: Rule, program: str, environment: Mapping[str, str]) -> bool:
-    """Whether the rule names that program, whatever the spelling; no rule does where it is empty."""
+    """Whether the rule names that program, whatever the spelling; False if ``program`` is empty."""
     key = program_key(program)
     return bool(key) and rule.program is not None and program_key(expand(rule.program, environment)[0]) == key
 
@@ -162,7 +162,7 @@ def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program
 
 
 def _allowed(settings: ProfileSettings, mine: list[Match]) -> Verdict:
-    """No rule blocks: whether one allows."""
+    """The verdict if no rule blocks."""
     sure = [match for match in mine if not match.conditions]
     if sure:
         return Verdict("allowed", f"allowed by {_names(sure)}")
@@ -176,7 +176,7 @@ def _allowed(settings: ProfileSettings, mine: list[Match]) -> Verdict:
 
 
 def _by_settings(settings: ProfileSettings) -> Verdict | None:
-    """The verdict where settings alone decide."""
+    """The verdict if the settings alone decide, else None."""
     if settings.shielded and settings.unknown:
         return Verdict("unknown", settings.unknown)
     if settings.shielded and settings.enabled:

@@ -1,8 +1,8 @@
 """The sidecar's own log: stderr and ``{logs}/sidecar.log``, never stdout.
 
-Any thread may call ``log.info(…)`` from the first moment on: an entry is queued, and threads of the log write it. No caller
-waits for a disk or for a stderr that nothing reads; what does not fit into the queue is dropped and counted. loguru is
-imported at ``attach`` and in a thread, because its import takes longer than the way to hello.
+Any thread may call ``log.info(…)`` at any time: an entry is queued, and the log's own threads write it. No caller waits for a
+disk or for a stderr that nothing reads; entries that do not fit into the queue are dropped and counted. ``attach`` imports
+loguru in a thread, because the import takes longer than everything before hello.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
 EARLY_ENTRIES = 1000
 QUEUED_ENTRIES = 10_000
-PAUSE_SECONDS = 0.01  # before a thread writes: what an entry reports is done first, and needs the interpreter
-DEFECT_SECONDS = 60.0  # a line that raises again and again is logged this often
-TRACEBACK_FRAMES = 30  # the innermost ones: a recursion without end has a thousand
+PAUSE_SECONDS = 0.01  # before a thread writes: the work that an entry reports needs the interpreter first
+DEFECT_SECONDS = 60.0  # a line that keeps raising is logged at most this often
+TRACEBACK_FRAMES = 30  # the innermost ones: an endless recursion has a thousand
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Entry(Struct, frozen=True):
 
 
 def _raised_at(error: BaseException) -> tuple[str, int]:
-    """The file and line that raised it; an error that was never raised has only its type."""
+    """The file and line that raised the error; its type and 0 if it was never raised."""
     frame = error.__traceback__
     if frame is None:
         return type(error).__name__, 0
@@ -65,7 +65,7 @@ def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
 
 
 class Pump(Generic[T]):
-    """A daemon thread that consumes what is put. Each counter has one writer (two threads that put at once may lose one)."""
+    """A daemon thread that consumes what is put. Each counter has one writer (if two threads put at once, one count may be lost)."""
 
     def __init__(self, consume: Callable[[T], None], limit: int) -> None:
         self._queue: SimpleQueue[T | None] = SimpleQueue()
@@ -107,7 +107,7 @@ class Pump(Generic[T]):
 
 
 def write_stderr(text: str) -> None:
-    """Writes as much as it takes."""
+    """Writes to stderr; ignores errors."""
     if sys.stderr is None:  # pythonw and windowed programs have none
         return
     try:
@@ -129,19 +129,19 @@ class Log:
         self._defects: dict[tuple[str, int], tuple[float, int]] = {}
 
     def info(self, message: str, **fields: Any) -> None:
-        """The course of things."""
+        """Logs normal progress."""
         self._put(Entry(time.time(), "info", message, fields))
 
     def warning(self, message: str, **fields: Any) -> None:
-        """Something that a user may want to change."""
+        """Logs something that a user may want to change."""
         self._put(Entry(time.time(), "warning", message, fields))
 
     def error(self, message: str, **fields: Any) -> None:
-        """Something that does not work."""
+        """Logs something that does not work."""
         self._put(Entry(time.time(), "error", message, fields))
 
     def defect(self, where: str, error: BaseException) -> None:
-        """An unexpected error at ``where`` with its traceback, at most once a minute for each line that raises."""
+        """Logs an unexpected error at ``where`` with its traceback, at most once a minute for each line that raises."""
         place, now = _raised_at(error), time.monotonic()
         since, skipped = self._defects.get(place, (-DEFECT_SECONDS, 0))
         if now - since < DEFECT_SECONDS:
@@ -152,12 +152,12 @@ class Log:
             import traceback
 
             text = "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
-        except Exception:  # noqa: BLE001 - no descriptor is left to import it with, and what follows must happen nevertheless
+        except Exception:  # noqa: BLE001 - the import fails if no descriptor is left, and what follows must still happen
             text = f"    {type(error).__name__}: {error}"
         self.error(f"defect at {where}\n{text}", **({"skipped": skipped} if skipped else {}))
 
     def set_mask(self, mask: Callable[[str], str]) -> None:
-        """``mask`` takes the secrets out of every text from now on; the log's own thread calls it."""
+        """Masks every text with ``mask`` from now on; the log's own thread calls it."""
         self._mask = mask
 
     async def attach(self, settings: Settings, logs_folder: str) -> None:

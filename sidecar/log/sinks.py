@@ -1,4 +1,4 @@
-"""Where the log is written: stderr and the file, by one thread. Imported with loguru, when the log is attached."""
+"""Writes the log to stderr and the file, in one thread. Imported with loguru when the log is attached."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from . import QUEUED_ENTRIES, Entry, Pump, render, write_stderr
 
 _COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 ROTATE_BYTES = 10 * 1024 * 1024
-ROTATED_FILES = 9  # and the current one: ten
+ROTATED_FILES = 9  # ten with the current one
 _ROTATED = "sidecar.????-??-??_??-??-??_??????.log"
 RETRY_SECONDS = 30.0  # a file that failed is tried again after this
 
 
 def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
-    """An entry as one line of JSON; fields keep their type where JSON has it."""
+    """An entry as one line of JSON; fields keep their type if JSON has it."""
     fields = {
         name: value if value is None or isinstance(value, int | float) else encodable(mask(str(value)))
         for name, value in entry.fields.items()
@@ -42,10 +42,10 @@ def _name_now() -> str:
 
 
 class Sinks:
-    """What the writing thread does; only that thread touches it once it is set up.
+    """The sinks of the writing thread; only that thread uses them once they are set up.
 
-    loguru writes the file, and follows another process that rotated it; it would make and rename through a link that a sandboxed
-    backend put there. Its queue (``enqueue``) is not used: it blocks the caller when its pipe is full, and it cannot drop.
+    loguru writes the file, and reopens it if another process rotated it. It does not create or rename files, because it would
+    follow a link that a sandboxed backend put there. Its queue (``enqueue``) is not used: it blocks the caller when its pipe is full, and it cannot drop.
     """
 
     def __init__(self, folder: str, *, json: bool, mask: Callable[[str], str]) -> None:
@@ -62,14 +62,14 @@ class Sinks:
         logger.remove()
 
     def write(self, entry: Entry) -> None:
-        """Writes an entry to both; a file that fails costs one sentence on stderr and a pause, and says what it lacks."""
+        """Writes an entry to both. If the file fails, stderr gets one sentence; a later retry notes in the file how many entries it lacks."""
         head, text = render(entry, self._mask)
         self._stderr.put(f"{_COLOURS[entry.level]}{head}\x1b[0m {text}\n" if self._colour else f"{head} {text}\n")
         try:
             if self._file is None and time.monotonic() < self._retry_at:
                 self._lost += 1
                 return
-            files.make_folder(self._path.parent)  # also where it was removed
+            files.make_folder(self._path.parent)  # also if it was removed
             if self._is_full():
                 self._rotate()
             if self._file is None:
@@ -93,7 +93,7 @@ class Sinks:
             opener=lambda path, _: files.open_append(path),
         )
         if self._lost:
-            torn = files.read_file(self._path, 1, last=True) not in {b"", b"\n"}  # the disk took part of a line
+            torn = files.read_file(self._path, 1, last=True) not in {b"", b"\n"}  # the disk got only part of a line
             gap = Entry(time.time(), "warning", f"entries that were not written here: {self._lost}", {})
             line = render_json(gap, str) if self._json else " ".join(render(gap, str))
             logger.bind(line="\n" * torn + line).info("")
@@ -110,7 +110,7 @@ class Sinks:
         self._close_file()
         try:
             files.move_file(self._path, self._path.with_name(_name_now()))
-        except PermissionError:  # Windows does not rename a file that another sidecar on this folder has open
+        except PermissionError:  # Windows does not rename a file that another sidecar has open
             self._rotate_at = time.monotonic() + RETRY_SECONDS
             return
         rotated, now = [*self._path.parent.glob(_ROTATED)], _name_now()
@@ -121,7 +121,7 @@ class Sinks:
 
     def _close_file(self) -> None:
         if self._file is not None:
-            with suppress(OSError):  # the close flushes and meets the same disk
+            with suppress(OSError):  # closing flushes, to the same disk
                 logger.remove(self._file)
             self._file = None
 
