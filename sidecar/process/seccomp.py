@@ -1,9 +1,9 @@
-"""Ways that Landlock does not see, closed by a filter of system calls (seccomp) for level strict.
+"""A system call filter (seccomp) for level strict, which closes what Landlock does not cover.
 
-Landlock asks at bind(2) and connect(2) of TCP alone. So sockets are for Unix, netlink and TCP (not MPTCP, SCTP, UDP),
-MSG_FASTOPEN, which connects by sending, is refused, io_uring, which no filter sees, the kernel's keyrings and its message queues,
-which hold what other programs of the user keep there, are absent, and prlimit, by which a time
-limit could kill another process, works on the caller alone. Programs know each answer from kernels without the feature.
+Landlock checks only TCP's bind(2) and connect(2). So the filter allows only Unix, netlink and TCP sockets (not MPTCP, SCTP, UDP);
+it refuses MSG_FASTOPEN, which connects by sending; io_uring, which no filter sees, and the kernel's keyrings and message queues,
+which hold data of the user's other programs, appear not to exist; and prlimit, whose CPU time limit could kill another
+process, works only on the caller. Programs get the same errors from kernels without these features.
 Sources: seccomp(2), linux/filter.h, linux/audit.h, arch/*/entry/syscalls, include/uapi/asm-generic/unistd.h.
 """
 
@@ -25,8 +25,8 @@ _TCP, _UDP = 6, 17
 _MSG_FASTOPEN = 0x20000000
 DNS_PORT = 53
 
-# machine: of it and of the 32-bit one that its kernel runs: audit architecture; socket, sendto, sendmsg, sendmmsg, prlimit64; those that
-# are absent: socketcall, mq_open, add_key, request_key, keyctl
+# machine → for it, then for the 32-bit machine that its kernel also runs: audit architecture; socket, sendto, sendmsg, sendmmsg,
+# prlimit64; absent calls: socketcall (32-bit only), mq_open, add_key, request_key, keyctl
 _CALLS = {
     "x86_64": (
         (0xC000003E, (41, 44, 46, 307, 302), (240, 248, 249, 250)),
@@ -37,11 +37,11 @@ _CALLS = {
         (0x40000028, (281, 290, 296, 374, 369), (102, 274, 309, 310, 311)),
     ),
 }
-Line = tuple[str | None, int, int, str | None, str | None]  # label, code, value, where to if so, where to if not
+Line = tuple[str | None, int, int, str | None, str | None]  # label, code, value, jump if true, jump if false
 
 
 def strict_filter(*, udp: bool) -> bytes:
-    """The filter for this machine; empty if none exists. ``udp``: leave UDP open, as DNS needs it."""
+    """Returns the filter for this machine; empty if none exists. ``udp``: allow UDP, which DNS needs."""
     tables = _CALLS.get(os.uname().machine, ()) if hasattr(os, "uname") else ()
     if not tables or struct.calcsize("P") != 8:
         return b""
@@ -54,7 +54,7 @@ def strict_filter(*, udp: bool) -> bytes:
         lines += [(None, _EQUAL, number, target, None) for number, target in zip(calls, targets, strict=True)]
         lines += [(None, _EQUAL, number, "absent", None) for number in (_IO_URING_SETUP, *absent)]
         lines.append((None, _FROM, _X32, "absent", "allow"))
-    return _assemble([*lines, *_socket(udp=udp), *_ENDS])
+    return _assemble([*lines, *_socket(udp=udp), *_TARGETS])
 
 
 def _socket(*, udp: bool) -> list[Line]:
@@ -78,11 +78,11 @@ def _socket(*, udp: bool) -> list[Line]:
 
 
 def _argument(number: int) -> int:
-    """Where the lower half of an argument is; both machines are little-endian."""
+    """Returns the offset of an argument's lower half; both machines are little-endian."""
     return 16 + 8 * number
 
 
-_ENDS: list[Line] = [
+_TARGETS: list[Line] = [
     ("third", _LOAD, _argument(2), None, None),
     (None, _SET, _MSG_FASTOPEN, "no fast open", "allow"),
     ("fourth", _LOAD, _argument(3), None, None),
@@ -92,14 +92,14 @@ _ENDS: list[Line] = [
     ("allow", _RETURN, _ALLOW, None, None),
     ("absent", _RETURN, _REFUSE | errno.ENOSYS, None, None),
     ("denied", _RETURN, _REFUSE | errno.EACCES, None, None),
-    ("no family", _RETURN, _REFUSE | 97, None, None),  # EAFNOSUPPORT; by number, for other systems have others
+    ("no family", _RETURN, _REFUSE | 97, None, None),  # EAFNOSUPPORT; by number, as other systems' values differ
     ("no protocol", _RETURN, _REFUSE | 93, None, None),  # EPROTONOSUPPORT
     ("no fast open", _RETURN, _REFUSE | 95, None, None),  # EOPNOTSUPP
 ]
 
 
 def _assemble(lines: list[Line]) -> bytes:
-    """Struct sock_filter for each line; jumps are relative to the next one."""
+    """Returns a struct sock_filter for each line; jumps are relative to the next line."""
     places = {label: number for number, (label, *_) in enumerate(lines) if label is not None}
 
     def offset(label: str | None, number: int) -> int:

@@ -1,4 +1,4 @@
-"""TCP sockets of this network namespace, by sock_diag(7): /proc/net/tcp takes 5 to 10 ms on a machine with 24 GB."""
+"""TCP sockets of this network namespace, through sock_diag(7): /proc/net/tcp takes 5 to 10 ms on a machine with 24 GB."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 # inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, interface, cookie
 _QUERY = struct.Struct("=BBBBI2s2x16s16sI8s")
 _ANSWER = struct.Struct("=xB2x2s2x16s28x4xI8xI")  # inet_diag_msg: state, port, address; length of the queue, inode
-_ATTRIBUTE = struct.Struct("=HHB")  # nlattr, its value, which is padded to 4 bytes
-_ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY; of a socket that listens it comes unasked
+_ATTRIBUTE = struct.Struct("=HHB")  # nlattr: length, type; its value, padded to 4 bytes
+_ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY, which the kernel always adds for a listening socket
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
 _ALL_STATES = 0xFFF
-_ANY_INTERFACE = 0  # does not find a socket that is bound to one
+_ANY_INTERFACE = 0  # does not match a socket bound to an interface
 _LOOPBACK_INTERFACE = 1  # LOOPBACK_IFINDEX of include/net/net_namespace.h
 _LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
-_STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
-_BUFFER = 32 * 1024  # what the kernel writes at once
-_TIMEOUT = 1.0  # seconds; it answers within the call
+_STATUS = struct.Struct("=i")  # 0 or a negative errno, first in NLMSG_DONE and NLMSG_ERROR
+_BUFFER = 32 * 1024  # the most that the kernel writes at once
+_TIMEOUT = 1.0  # seconds; the kernel answers within the call
 _ADDRESS_SIZES = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _Answer = tuple[int, bytes, bytes, int, int, bool]  # state, port, address, length of the queue, inode, IPV6_V6ONLY
 
 
 def listening() -> dict[int, ListeningSocket]:
-    """Inode → the listening sockets, without their owners. OSError: the kernel, or what confines this process, does not say."""
+    """Returns inode → listening socket, without owner. OSError: the kernel does not report them, or a sandbox around us forbids it."""
     found = {}
     for family, (_, port, address, _, inode, only_ipv6) in _all(_LISTEN):
         text = socket.inet_ntop(family, address[: _ADDRESS_SIZES[family]])
@@ -45,43 +45,43 @@ def listening() -> dict[int, ListeningSocket]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether a connection to the port of 127.0.0.1 would find a listener, as the kernel looks for it. Raises as ``listening``."""
-    with _asker() as asker:
-        _ask(asker, socket.AF_INET, 0, states=_LISTEN, port=port, address=_LOOPBACK, interface=_LOOPBACK_INTERFACE)
+    """Whether a connection to the port of 127.0.0.1 would find a listener, by the kernel's own lookup. Raises like ``listening``."""
+    with _connect() as netlink:
+        _ask(netlink, socket.AF_INET, 0, states=_LISTEN, port=port, address=_LOOPBACK, interface=_LOOPBACK_INTERFACE)
         try:
-            next(_answers(asker))
+            next(_answers(netlink))
         except FileNotFoundError:
             return False
     return True
 
 
 def states_on(port: int) -> list[tuple[int, int]]:
-    """State (include/net/tcp_states.h) and inode of each socket that has the port; inode 0: no process holds it. Raises as ``listening``."""
+    """Returns state (include/net/tcp_states.h) and inode of each socket with the port; inode 0: no process holds it. Raises like ``listening``."""
     return [(state, inode) for _, (state, _, _, _, inode, _) in _all(_ALL_STATES, port)]
 
 
 def waiting_on(port: int) -> int:
-    """How many connections to the port wait to be accepted. Raises as ``listening``."""
+    """Returns how many connections to the port wait to be accepted. Raises like ``listening``."""
     return sum(waiting for _, (_, _, _, waiting, _, _) in _all(_LISTEN, port))
 
 
 def _all(states: int, port: int = 0) -> Iterator[tuple[socket.AddressFamily, _Answer]]:
-    """Family and answer of each socket in one of the states; port 0: any."""
-    with _asker() as asker:
+    """Yields family and answer of each socket in one of the states; port 0: any."""
+    with _connect() as netlink:
         for family in _ADDRESS_SIZES:
-            _ask(asker, family, _DUMP, states=states, port=port)
-            for answer in _answers(asker):
+            _ask(netlink, family, _DUMP, states=states, port=port)
+            for answer in _answers(netlink):
                 yield family, answer
 
 
-def _asker() -> socket.socket:
-    asker = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
-    asker.settimeout(_TIMEOUT)
-    return asker
+def _connect() -> socket.socket:
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
+    netlink.settimeout(_TIMEOUT)
+    return netlink
 
 
 def _ask(
-    asker: socket.socket,
+    netlink: socket.socket,
     family: int,
     flags: int,
     *,
@@ -92,17 +92,17 @@ def _ask(
 ) -> None:
     head = _HEAD.pack(_HEAD.size + _QUERY.size, _BY_FAMILY, _REQUEST | flags, 0, 0)
     what = (family, socket.IPPROTO_TCP, 0, 0, states, port.to_bytes(2, "big"), address, address, interface, _ANY_COOKIE)
-    asker.sendto(head + _QUERY.pack(*what), (0, 0))
+    netlink.sendto(head + _QUERY.pack(*what), (0, 0))
 
 
-def _answers(asker: socket.socket) -> Iterator[_Answer]:
+def _answers(netlink: socket.socket) -> Iterator[_Answer]:
     while True:
-        data = asker.recv(_BUFFER)
+        data = netlink.recv(_BUFFER)
         position = 0
         while position + _HEAD.size <= len(data):
             length, kind, *_ = _HEAD.unpack_from(data, position)
             if kind in (_DONE, _ERROR):
-                # A dump that fails after its start ends with NLMSG_DONE, too: without the module tcp_diag, say.
+                # A dump that fails after its start also ends with NLMSG_DONE, for example without the module tcp_diag.
                 (status,) = _STATUS.unpack_from(data, position + _HEAD.size)
                 if kind == _DONE and status == 0:
                     return

@@ -1,4 +1,4 @@
-"""TCP sockets on Linux: netlink, or /proc without it, gives inodes; /proc/PID/fd says who holds which inode. Elsewhere nothing is seen."""
+"""TCP sockets on Linux: netlink, else /proc, lists inodes; /proc/PID/fd shows who holds which inode. Finds nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ T = TypeVar("T")
 _LISTEN = 10  # include/net/tcp_states.h
 _ACCEPTS = 1 << 16  # __SO_ACCEPTCON of include/linux/net.h: it listens
 _LINGERING = {4: "FIN_WAIT_1", 5: "FIN_WAIT_2", 6: "TIME_WAIT", 8: "CLOSE_WAIT", 9: "LAST_ACK", 11: "CLOSING"}
-# After the first failure it is not tried again: each time the kernel would start modprobe(8) for the missing module.
+# After one of these netlink is not tried again: each time the kernel would start modprobe(8) for the missing module.
 _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # this process has no descriptor left, or the system
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # the process or the system is out of descriptors
 _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
 _TABLES = ("tcp", "tcp6") if sys.platform == "linux" else ()
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port; ``pid`` is None for another user's. OSError: no descriptor is left to look with."""
+    """Returns who listens on the port; ``pid`` is None for another user's. OSError: no descriptor is left to look with."""
     wanted = {inode: one for inode, one in _listening().items() if one.port == port}
     if not wanted:
         return []
@@ -41,7 +41,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen, with the last that holds each; None where one may not be looked into."""
+    """Returns the sockets on which these processes listen, each with the last process that holds it; None if one may not be inspected."""
     try:
         listening = _listening()
     except OSError:  # no descriptor is left to look with
@@ -59,8 +59,8 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 
 def is_listening(port: int) -> bool | None:
-    """Whether a connection to the port of 127.0.0.1 would find a listener; None if only a connection can show it."""
-    if not _answered:  # to the one question below, "no such socket" and "no such module" are one answer
+    """Whether a connection to the port of 127.0.0.1 would find a listener; None if only a connection can tell."""
+    if not _answered:  # the query below gets the same error for "no such socket" and "no such module"
         if _by_netlink(lambda diag: diag.listening()) is None:
             return None
         _answered.append(True)
@@ -68,7 +68,7 @@ def is_listening(port: int) -> bool | None:
 
 
 def find_unix_socket(pids: Collection[int]) -> str:
-    """The path of a Unix socket on which one of these processes listens (@ for an abstract one); empty: none is seen."""
+    """Returns the path of a Unix socket on which one of these processes listens (@ for an abstract one); empty: none found."""
     try:
         with open(f"{PROC}/net/unix", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - not a path of the user's
             rows = [line.rstrip("\n").split(None, 7) for line in file]
@@ -79,7 +79,7 @@ def find_unix_socket(pids: Collection[int]) -> str:
 
 
 def lingering(port: int) -> frozenset[str]:
-    """The states of the connections on the port that no process holds; empty if a process holds any, or none exists, and off Linux."""
+    """Returns the states of the connections on the port that no process holds; empty if a process holds any, if there are none, and off Linux."""
     found: list[tuple[int, int]] | None = _by_netlink(lambda diag: diag.states_on(port))
     if found is None:
         found = [(state, inode) for state, _, at, inode in _read_tables() if at == port]
@@ -89,18 +89,18 @@ def lingering(port: int) -> frozenset[str]:
 
 
 def waiting_on(port: int) -> int | None:
-    """How many connections to the port wait to be accepted; None where netlink does not say it, and off Linux."""
+    """Returns how many connections to the port wait to be accepted; None without netlink, and off Linux."""
     return _by_netlink(lambda diag: int(diag.waiting_on(port)))
 
 
 def _listening() -> dict[int, ListeningSocket]:
-    """Inode → every listening socket of this network namespace, without its owner; /proc does not show IPV6_V6ONLY."""
+    """Returns inode → listening socket of this network namespace, without owner; /proc does not show IPV6_V6ONLY."""
     found: dict[int, ListeningSocket] | None = _by_netlink(lambda diag: diag.listening())
     return _listening_in_proc() if found is None else found
 
 
 def _by_netlink(ask: Callable[[Any], T]) -> T | None:
-    """What the kernel answers; None where it does not: without CONFIG_INET_DIAG, or in a sandbox without netlink."""
+    """Returns the kernel's answer; None without CONFIG_INET_DIAG, or in a sandbox without netlink."""
     if sys.platform == "linux" and not _refusals:
         from . import sock_diag
 
@@ -120,13 +120,13 @@ def _listening_in_proc() -> dict[int, ListeningSocket]:
     }
 
 
-def listens_apart(pid: int, port: int) -> bool:
-    """Whether a socket listens on the port in the network namespace of that process."""
+def has_listener(pid: int, port: int) -> bool:
+    """Whether any socket listens on the port in that process's network namespace."""
     return any(state == _LISTEN and at == port for state, _, at, _ in _read_tables(str(pid)))
 
 
 def _read_tables(pid: str = "self") -> Iterator[tuple[int, bytes, int, int]]:
-    """State, address as the tables print it, port and inode of every TCP socket in the network namespace of the process."""
+    """Yields state, address as the tables print it, port and inode of every TCP socket in the process's network namespace."""
     for table in _TABLES:
         try:
             with open(f"/proc/{pid}/net/{table}", "rb") as file:  # noqa: PTH123 - not a path of the user's
@@ -142,7 +142,7 @@ def _read_tables(pid: str = "self") -> Iterator[tuple[int, bytes, int, int]]:
 
 
 def parse_address(text: bytes) -> str:
-    """An address as the tables print it: 32-bit words, each in the machine's byte order."""
+    """Parses an address as the tables print it: 32-bit words, each in the machine's byte order."""
     import socket
 
     raw = bytes.fromhex(text.decode())
@@ -152,11 +152,11 @@ def parse_address(text: bytes) -> str:
 
 
 def _socket_inodes(pid: int) -> list[int] | None:
-    """The inodes of the sockets that a process holds; none when it has ended, None when it cannot be looked into."""
+    """Returns the inodes of the sockets that a process holds; empty if it has ended, None if it cannot be inspected."""
     try:
         folder = f"{PROC}/{pid}/fd"
         names = os.listdir(folder)  # noqa: PTH208 - names are all that is needed
-        if not names:  # a main thread that ended alone shows no descriptors; any thread that lives has them all
+        if not names:  # a main thread that has ended shows no descriptors; any living thread has them all
             folder = f"{PROC}/{pid}/task/{max(map(int, os.listdir(f'{PROC}/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - as above
             names = os.listdir(folder)  # noqa: PTH208 - as above
         return list(_read_socket_links(folder, names))
@@ -188,11 +188,11 @@ _APART = Cause(
 
 
 def find_obstacle(pids: Collection[int], port: int | None) -> Cause | None:
-    """What keeps these processes from serving the port, as a part of a sentence and its remedy; None: nothing is seen."""
+    """Returns what keeps these processes from serving the port, as part of a sentence, and the remedy; None: nothing found."""
     own = tree.link(os.getpid(), "ns/net")
     for entry in filter(None, map(tree.read_entry, pids)):
         if entry.state == "T":
             return _STOPPED.filled(name=entry.name, pid=entry.pid)
-        if port is not None and tree.link(entry.pid, "ns/net") not in {"", own} and listens_apart(entry.pid, port):
+        if port is not None and tree.link(entry.pid, "ns/net") not in {"", own} and has_listener(entry.pid, port):
             return _APART.filled(name=entry.name, pid=entry.pid, port=port)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
 import errno
 import os
 import sys
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 HANGUP_IGNORED = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-"""Whether what started the sidecar ignores SIGHUP, as nohup(1) does: looked at before the guardian ignores it."""
+"""Whether the sidecar's parent ignored SIGHUP, as nohup(1) does; read before the guardian itself ignores it."""
 
-# nice, open files, no new privileges; None: as it is
+# nice, open files, no new privileges; None: unchanged
 LimitValues = tuple[int | None, int | None, bool]
-# command (its program with its path), folder, environment, limits, landlock.Rules and the filter of a sandbox (None without
-# one), the variables whose value is the pid
+# command (the program with its path), folder, environment, limits, a sandbox's landlock.Rules and filter (None: no sandbox),
+# the variables whose value becomes the pid
 Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, bytes] | None", list[bytes]]
 
 
 def start(program: Program, streams: Sequence[int], stop_signal: int) -> tuple[int, int]:
-    """Forks what becomes the backend: its pid, and where ``run`` reports a failure. On Linux it dies with us. Raises OSError."""
+    """Forks the process that becomes the backend; returns its pid, and the descriptor on which ``run`` reports a failure. On Linux it dies with us. Raises OSError."""
     guardian = os.getpid() if tree.EXACT else None
     status_read, status_write = os.pipe()
     try:
@@ -47,10 +47,10 @@ def start(program: Program, streams: Sequence[int], stop_signal: int) -> tuple[i
 def run(
     program: Program, streams: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool
 ) -> NoReturn:
-    """Becomes the backend. A failure goes to ``status_fd`` as ``step errno``; a successful execve closes it without a word.
+    """Becomes the backend. A failure is written to ``status_fd`` as ``step errno``; a successful execve closes it without output.
 
-    ``streams`` become stdin, stdout, stderr and, if it is there, descriptor 3. ``guardian``: the pid that the parent must have, None:
-    no parent death signal. ``keep_hangup``: SIGHUP stays ignored.
+    ``streams`` become stdin, stdout, stderr and, if there is a fourth, descriptor 3. ``guardian``: the pid that the parent must have,
+    None: no parent death signal. ``keep_hangup``: SIGHUP stays ignored.
     """
     argv, cwd, environment, limits, confinement, pid_variables = program
     step = "session"
@@ -69,7 +69,7 @@ def run(
         environment.update(dict.fromkeys(pid_variables, b"%d" % os.getpid()))
         _default_signals(keep_hangup)
         nice, open_files, no_new_privileges = limits
-        step = "limits.cpu_nice"  # a step of a limit has the name of its setting
+        step = "limits.cpu_nice"  # a limit's step is named after its setting
         if nice is not None:
             os.setpriority(os.PRIO_PROCESS, 0, nice)
         step = "limits.open_files"
@@ -94,13 +94,13 @@ def run(
 
 
 def _default_signals(keep_hangup: bool) -> None:
-    """Ignored signals and the mask would outlive execve: Python ignores SIGPIPE, the guardian what a terminal sends."""
+    """Resets ignored signals and the mask, which outlive execve: Python ignores SIGPIPE, the guardian what a terminal sends."""
     for number in range(1, signal.NSIG):
         if (keep_hangup and number == signal.SIGHUP) or signal.getsignal(number) == signal.SIG_DFL:
             continue
         try:
             signal.signal(number, signal.SIG_DFL)
-        except (OSError, ValueError):  # SIGKILL, SIGSTOP and what the C library reserves
+        except (OSError, ValueError):  # SIGKILL, SIGSTOP and signals reserved by the C library
             pass
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -115,7 +115,7 @@ def _limit_open_files(wanted: int) -> None:
 
 
 def _enter_sandbox(confinement: tuple[Any, bytes]) -> None:
-    """For good, and for all that this process starts. Rules that handle no right are those of a kernel without Landlock."""
+    """Enters the sandbox permanently, with all that this process starts. Rules that handle no right mean a kernel without Landlock."""
     from . import landlock
 
     rules, system_calls = confinement

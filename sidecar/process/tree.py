@@ -1,11 +1,11 @@
-"""The system's process table on Linux, read from /proc, and the kill of one entry that a reused pid cannot mislead.
+"""The process table on Linux, read from /proc, and signals to one entry that a reused pid cannot misdirect.
 
-Used by the guardian, so it loads nothing but what the interpreter has loaded anyway.
+The guardian uses this, so it imports only what the interpreter has loaded anyway.
 """
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
 import os
 import sys
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 EXACT = sys.platform == "linux"
-"""Whether all of a tree is known: below a subreaper, to which orphans come, in /proc. Elsewhere (macOS) it is what portable.py knows."""
+"""Whether the whole tree is known: below a subreaper, which inherits orphans, in /proc. Elsewhere (macOS) portable.py knows part of it."""
 HIDDEN = "?"
 
 
 def _find_proc() -> str:
-    """/proc if it numbers processes as this one does, else what holds nothing: of an outer pid namespace it shows others under our pids."""
+    """Returns /proc; the null device, below which nothing is found, if it is missing or an outer pid namespace's, where our pids mean other processes."""
     try:
         return "/proc" if os.readlink("/proc/self") == str(os.getpid()) else os.devnull  # noqa: PTH115 - pathlib is not loaded
     except OSError:
@@ -32,7 +32,7 @@ PROC = _find_proc()
 class Entry:
     """One process at one moment. ``pid`` and ``started`` together are its identity."""
 
-    # Written out: as Fields it takes 2 us more, a sixth of a look at one process, and a look may meet thousands.
+    # Written out: Fields takes 2 us more, a sixth of reading one process, and a look may read thousands.
     __slots__ = ("group", "name", "parent", "pid", "session", "started", "state", "threads")
 
     def __init__(
@@ -54,7 +54,7 @@ class Entry:
         self.state = state  # the letter of proc(5) for the main thread; HIDDEN: /proc does not show it
         self.name = name
         self.group = group
-        self.threads = threads  # that live, the main one included
+        self.threads = threads  # living threads, the main one included
 
     @property
     def key(self) -> tuple[int, float]:
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def alive(self) -> bool:
-        """Not a zombie, unless only its main thread has ended (pthread_exit) and it lives on in its other threads."""
+        """Whether it is not a zombie. If only the main thread has ended (pthread_exit), it lives on in its other threads."""
         return self.state not in "ZXx" or (self.state == "Z" and self.threads > 1)
 
 
@@ -73,7 +73,7 @@ def read_entry(pid: int) -> Entry | None:
 
 
 def read_stat(pid: int) -> bytes:
-    """The line of proc_pid_stat(5) as it is; empty if the process does not exist."""
+    """Returns the raw line of proc_pid_stat(5); empty if the process does not exist."""
     try:
         fd = os.open(f"{PROC}/{pid}/stat", os.O_RDONLY)
     except OSError:
@@ -87,7 +87,7 @@ def read_stat(pid: int) -> bytes:
 
 
 def parse_stat(data: bytes) -> Entry | None:
-    """Reads proc(5) ``stat``. The name is in parentheses and may itself hold parentheses and blanks."""
+    """Parses ``stat`` of proc(5). The name is in parentheses and may itself contain parentheses and blanks."""
     begin, end = data.find(b"("), data.rfind(b")")
     if begin < 0 or end < 0:
         return None
@@ -107,7 +107,7 @@ def parse_stat(data: bytes) -> Entry | None:
 
 
 def link(pid: int, name: str) -> str:
-    """Where a link in the process's folder of /proc leads; empty where that cannot be read."""
+    """Returns the target of a link in the process's /proc folder; empty if it cannot be read."""
     try:
         return os.readlink(f"{PROC}/{pid}/{name}")  # noqa: PTH115 - pathlib is not loaded in the guardian
     except OSError:
@@ -115,23 +115,23 @@ def link(pid: int, name: str) -> str:
 
 
 def pids() -> list[int]:
-    """Of every process that can be seen."""
+    """Returns the pid of every visible process."""
     try:
         return [int(name) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - pathlib is not loaded
-    except OSError:  # there is no /proc, or no descriptor left
+    except OSError:  # no /proc, or no descriptor left
         return []
 
 
 def table() -> dict[int, Entry]:
-    """Every process that can be seen; those that end during the look are left out."""
+    """Returns every visible process by its pid, except those that end meanwhile."""
     return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
 
 
 def walk(roots: Collection[int]) -> Iterator[Entry]:
-    """Everything below ``roots``, parents first.
+    """Yields everything below ``roots``, parents first.
 
-    An entry is given before its children are looked for: a caller that stops each as it comes finds all children, and meets one
-    that forks and leaves, again and again, within microseconds of its birth.
+    Yields an entry before listing its children: a caller that stops each one at once finds all children, and catches a process
+    that keeps forking and exiting within microseconds of its birth.
     """
     if not can_list_children():
         yield from descendants(table(), roots)
@@ -141,7 +141,7 @@ def walk(roots: Collection[int]) -> Iterator[Entry]:
     for parent in parents:
         for pid in children(parent):
             entry = None if pid in seen else read_entry(pid) or _hidden(pid, parent)
-            # Another parent: this one ended in between; the next look finds the child under its new parent.
+            # Another parent: the old one ended in between; the next look finds the child under the new one.
             if entry is not None and entry.parent == parent:
                 seen.add(pid)
                 yield entry
@@ -149,7 +149,7 @@ def walk(roots: Collection[int]) -> Iterator[Entry]:
 
 
 def _hidden(pid: int, parent: int) -> Entry | None:
-    """A child that lives and that /proc does not show: with hidepid, one that may not be traced (setcap, PR_SET_DUMPABLE)."""
+    """Returns a living child that /proc does not show: with hidepid, one that we may not trace (setcap, PR_SET_DUMPABLE)."""
     try:
         os.kill(pid, 0)
     except PermissionError:  # it has changed its user
@@ -160,16 +160,16 @@ def _hidden(pid: int, parent: int) -> Entry | None:
 
 
 def can_list_children() -> bool:
-    """Whether they can be read: the kernel has CONFIG_PROC_CHILDREN, as those of all large distributions do."""
+    """Whether children can be listed: the kernel has CONFIG_PROC_CHILDREN, as in all large distributions."""
     try:
         os.close(os.open(f"{PROC}/self/task/{os.getpid()}/children", os.O_RDONLY))
-    except OSError:  # or no descriptor is left, and an empty list would be taken for the end of all children
+    except OSError:  # also if no descriptor is left: an empty list would mean that all children have ended
         return False
     return True
 
 
 def children(pid: int) -> list[int]:
-    """The pids of its children; each belongs to the thread that forked it."""
+    """Returns the pids of a process's children; /proc lists each under the thread that forked it."""
     found: list[int] = []
     try:
         for thread in threads(pid):
@@ -181,7 +181,7 @@ def children(pid: int) -> list[int]:
 
 
 def threads(pid: int) -> list[str]:
-    """The ids of its threads; none where that cannot be read."""
+    """Returns the ids of a process's threads; empty if they cannot be read."""
     try:
         return os.listdir(f"{PROC}/{pid}/task")  # noqa: PTH208 - pathlib is not loaded in the guardian
     except OSError:
@@ -189,7 +189,7 @@ def threads(pid: int) -> list[str]:
 
 
 def is_running_child(pid: int = 0) -> bool:
-    """Whether this process has that child, and it has not ended; 0: whether it has children, none of which waits to be reaped."""
+    """Whether that child of this process is still running; 0: whether there are children and none waits to be reaped."""
     if sys.platform != "linux":
         return False
     try:
@@ -199,7 +199,7 @@ def is_running_child(pid: int = 0) -> bool:
 
 
 def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without: Collection[int] = ()) -> list[Entry]:
-    """The same from a table that was read before, and as old as that. ``without``: left out with all below."""
+    """Returns everything below ``roots``, from a table read earlier. ``without``: left out, with all below them."""
     children: dict[int, list[Entry]] = {}
     for entry in entries.values():
         children.setdefault(entry.parent, []).append(entry)
@@ -215,10 +215,10 @@ def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without
 
 
 def send(entry: Entry, number: int) -> bool:
-    """Sends a signal to that very process or to none. False when it has ended, or is not ours to signal.
+    """Sends a signal to exactly this process or to none. False if it has ended, or we may not signal it.
 
-    A pidfd holds one process, and the start time read while it is open proves that it is the right one. Without a pidfd the proof comes
-    just before the kill. A hidden entry is our own unreaped child, whose pid cannot be reused.
+    A pidfd refers to one process, and the start time read while it is open proves that it is the right one. Without a pidfd the start
+    time is checked just before the kill. A hidden entry is our own unreaped child, whose pid cannot be reused.
     """
     fd = open_pidfd(entry.pid)
     try:
@@ -241,7 +241,7 @@ def send(entry: Entry, number: int) -> bool:
 
 
 def open_pidfd(pid: int) -> int:
-    """A descriptor of a process; -1 where there is none: it has ended, the kernel is older than 5.3, no descriptor is left, or off Linux."""
+    """Returns a pidfd; -1 if the process has ended, the kernel is older than 5.3, no descriptor is left, or off Linux."""
     if sys.platform == "linux":
         try:
             return os.pidfd_open(pid)
@@ -251,16 +251,16 @@ def open_pidfd(pid: int) -> int:
 
 
 def environment(pid: int) -> list[bytes]:
-    """What the process was started with, each as ``NAME=value``; nothing where it may not be read."""
+    """Returns the environment with which the process was started, as ``NAME=value``; empty if we may not read it."""
     content = read_file(f"{PROC}/{pid}/environ")
     if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
-        # The main thread has ended, and has no memory any more; the others still show it.
+        # The main thread has ended and has no memory any more; the other threads still show it.
         content = b"\0".join(read_file(f"{PROC}/{pid}/task/{one}/environ") for one in threads(pid))
     return content.split(b"\0")
 
 
 def read_file(path: str) -> bytes:
-    """All of a file; empty where it cannot be read."""
+    """Returns the content of a file; empty if it cannot be read."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return file.readall() or b""

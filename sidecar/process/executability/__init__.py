@@ -10,9 +10,9 @@ from ..platform import SYSTEM
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from pathlib import Path  # to import it takes 6 ms of a start
+    from pathlib import Path  # importing it takes 6 ms
 
-_BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
+_BOM = b"\xef\xbb\xbf"  # UTF-8's, which Windows editors write
 _SHELL_ONLY = {"cd", "export", "source", ".", "exec", "eval", "set", "ulimit", "&&", "||", "|", ";", "&", ">"}
 _INTERPRETERS = {
     **dict.fromkeys((".py", ".pyz"), '"python3"'),
@@ -24,10 +24,10 @@ _INTERPRETERS = {
     ".pl": '"perl"',
     ".ps1": '"pwsh"',
 }
-_MAX_FIRST_LINE = 256  # bytes of it that Linux reads (BINPRM_BUF_SIZE)
+_MAX_FIRST_LINE = 256  # bytes that Linux reads (BINPRM_BUF_SIZE)
 
 HEAD_BYTES = 4096
-"""What of a file says its format."""
+"""How much of a file is read to detect its format."""
 UNPACK = (
     "Only Electron can read inside an .asar archive. Unpack the backend (electron-builder: extraResources or asarUnpack; "
     "electron-forge: extraResource or asar.unpackDir), and use its path there, as in path.join(process.resourcesPath, …)."
@@ -35,7 +35,7 @@ UNPACK = (
 
 
 def check_program(path: str | Path, system: str = SYSTEM) -> None:
-    """Explains why a file could not be run. Raises the BackendNot… errors, with path and remedy."""
+    """Raises the BackendNot… error that explains why a file cannot be run, with path and remedy."""
     data = {"path": str(path)}
     try:
         mode = os.stat(path).st_mode
@@ -60,7 +60,7 @@ def check_program(path: str | Path, system: str = SYSTEM) -> None:
 
 
 def _no_permission(path: str | Path, mode: int) -> tuple[str, str]:
-    """What to add to the message, and the remedy, where the system denies execution. The run bit is only one of the reasons."""
+    """Returns what to add to the message, and the remedy, if the system denies execution. The run bit is only one possible reason."""
     if (mount := noexec_mount(path)) is not None:
         hint = f"Move the program to another file system, or remount this one: mount -o remount,exec {mount}"
         return f": it is on {mount}, which is mounted noexec", hint
@@ -73,7 +73,7 @@ def _no_permission(path: str | Path, mode: int) -> tuple[str, str]:
 
 
 def noexec_mount(path: str | Path) -> str | None:
-    """The file system of the path, where it is mounted so that no program on it can run; only Linux reports that."""
+    """Returns the mount point of the path if it is mounted noexec, else None; only Linux reports that."""
     flag = getattr(os, "ST_NOEXEC", 0)
     try:
         if not flag or not os.statvfs(path).f_flag & flag:  # type: ignore[attr-defined,unused-ignore]  # POSIX only
@@ -87,7 +87,7 @@ def noexec_mount(path: str | Path) -> str | None:
 
 
 def not_on_path(name: str, search_path: str, system: str = SYSTEM) -> SidecarError:
-    """A name without a folder that PATH does not find."""
+    """Returns the error for a name without a folder that is not on PATH."""
     if len(name.split()) > 1:
         return one_string(name, system)
     if _is_assignment(name):
@@ -97,7 +97,7 @@ def not_on_path(name: str, search_path: str, system: str = SYSTEM) -> SidecarErr
         text = f'The command "{name}" is a shell builtin, not a program'
         hint = f'Run the whole command in a shell, as in backend.command = [{_shell(system)}, "cd app && npm start"].'
     else:
-        from .installed import REMEDY, installed_at  # needed here only
+        from .installed import REMEDY, installed_at  # needed only here
 
         text = f'The command "{name}" was not found on PATH'
         hint = f"Install {name}, or set its full path in backend.command. PATH is {search_path or '(empty)'}"
@@ -108,7 +108,7 @@ def not_on_path(name: str, search_path: str, system: str = SYSTEM) -> SidecarErr
 
 
 def one_string(name: str, system: str = SYSTEM) -> SidecarError:
-    """A whole command was given as one word, so a program whose name has spaces is looked for."""
+    """Returns the error for a whole command given as one word, which would be a program with spaces in its name."""
     import itertools
     import shlex
 
@@ -138,18 +138,18 @@ def _is_assignment(word: str) -> bool:
 
 
 def restore_run_bit(path: str, system: str = SYSTEM) -> bool:
-    """Whether a file that lacked its run bit (zip files lose it) now has it."""
+    """Sets a missing run bit (zip files lose it); returns whether the file became executable."""
     if system == "win32" or os.access(path, os.X_OK):
         return False
     try:
         os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IXUSR)
     except OSError:
         return False  # check_program explains it
-    return os.access(path, os.X_OK)  # not so on a file system that is mounted noexec
+    return os.access(path, os.X_OK)  # False on a file system mounted noexec
 
 
 def check_folder(path: str) -> None:
-    """Explains why the backend cannot run in a folder. Raises as check_program."""
+    """Raises the BackendNot… error that explains why the backend cannot run in a folder."""
     data = {"path": path}
     try:
         mode = os.stat(path).st_mode
@@ -165,20 +165,20 @@ def check_folder(path: str) -> None:
 
 
 def in_asar(path: str) -> str:
-    """The remedy for a path into an Electron archive; empty for any other path."""
+    """Returns the remedy for a path into an Electron archive; empty for any other path."""
     parts = path.replace("\\", "/").split("/")
     return UNPACK if any(part.endswith(".asar") for part in parts) else ""
 
 
 def closed_folder(path: str, why: str | None) -> SidecarError:
-    """The working folder may not be entered; ``why``: the system's words."""
+    """Returns the error for a working folder that we may not enter; ``why``: the system's message."""
     text = f"The backend's working folder is not accessible: {path} ({why})"
     hint = "Give this user permission to enter it and each folder on its path, or change backend.cwd."
     return BackendNotExecutableError(text, hint=hint, data={"path": str(path)})
 
 
 def read_start(path: str | Path) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
+    """Returns the first bytes of a file; empty if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(HEAD_BYTES)
@@ -187,19 +187,19 @@ def read_start(path: str | Path) -> bytes:
 
 
 def interpreter_of(start: bytes) -> str:
-    """What the #! line of a script names; empty for anything else."""
+    """Returns the program that a script's #! line names; empty for anything else."""
     words = start[2:].split(b"\n", 1)[0].split() if start.startswith(b"#!") else []
     return os.fsdecode(words[0]) if words else ""
 
 
 def interpreter_for(path: str | Path) -> str:
-    """The words of a command that run a file with that ending; empty for any other."""
+    """Returns the command words that run a file with this extension; empty for any other."""
     return _INTERPRETERS.get(os.path.splitext(path)[1].lower(), "")
 
 
 def _check_interpreter(path: str | Path) -> None:
-    """A script whose interpreter is missing fails with "No such file" about a file that is plainly there."""
-    start = read_start(path)[:_MAX_FIRST_LINE]  # empty where it may be executed and not read
+    """Raises an error that explains a bad #! line: without its interpreter, a script that exists fails with "No such file"."""
+    start = read_start(path)[:_MAX_FIRST_LINE]  # empty if the file may be executed but not read
     interpreter = interpreter_of(start.removeprefix(_BOM))
     if not interpreter:
         return

@@ -1,4 +1,4 @@
-"""Whether the system can run a file of this content: a program for it, a script, or a format registered with the kernel."""
+"""Whether the system can run a file with this content: a native program, a script, or a format registered with the kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import interpreter_for, interpreter_of, read_start
 
 _HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 _WINDOWS_BUILD = "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged."
-# What Windows opens with another program, by its ending: what it is, and what to do
+# Files that Windows opens with another program, by extension: what it is, and what to do
 _OPENED = {
     ".lnk": Cause("it is a shortcut, not a program", "Set the path of the program that it opens."),
     ".msi": Cause(
@@ -25,7 +25,7 @@ _FIRST_LINE = (
     "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
     " if it is a program, reinstall it."
 )
-# What came in the place of a program, by its beginning in lower case
+# What is there instead of a program, by its first bytes in lower case
 _ARCHIVE = Cause("it is an archive, not a program", "Unpack it, and set the path of the program in it.")
 _PAGE = Cause("it is a web page, not a program", "Download the program again: the link led to a web page.")
 _CONTENTS = {
@@ -41,13 +41,13 @@ _ELF = {0x3E: "x86_64", 0xB7: "aarch64", 0x03: "i686", 0x28: "armv7l", 0xF3: "ri
 _PE = {0x8664: "x86_64", 0xAA64: "aarch64", 0x014C: "i686", 0x01C4: "armv7l"}
 _MACH = {0x0100_0007: "x86_64", 0x0100_000C: "aarch64", 0x07: "i686"}
 _SAME = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "i386": "i686", "x86": "i686"}
-# What else a machine runs: 32-bit programs, and Intel ones on Apple silicon and Windows on Arm (emulated).
+# What else a machine runs: 32-bit programs, and emulated Intel programs on Apple silicon and Windows on Arm.
 _RUNS = {"x86_64": {"x86_64", "i686"}, "aarch64": {"aarch64", "armv7l"}}
 _EMULATES = {"darwin": {"x86_64"}, "win32": {"x86_64", "i686"}}
 
 
 def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Cause | None:
-    """Why the system cannot run a file that begins with ``head``, as its path goes on in a sentence; None: it can. ``handlers``: of binfmt_misc, on Linux."""
+    """Returns why the system cannot run a file that begins with ``head``, to follow the path in a sentence; None: it can. ``handlers``: the folder of binfmt_misc, Linux only."""
     if not head:
         return Cause("it is empty", "Install it again: its file is incomplete.")
     return _on_windows(path, head) if system == "win32" else _on_unix(path, head, system, handlers)
@@ -75,7 +75,7 @@ def _on_unix(path: Path, head: bytes, system: str, handlers: Path) -> Cause | No
 
 def _on_windows(path: Path, head: bytes) -> Cause | None:
     words = interpreter_for(path).replace("python3", "python").replace('"pwsh"', '"powershell", "-File"')
-    if not words and (name := interpreter_of(head)):  # with env in front of it, the name is not known
+    if not words and (name := interpreter_of(head)):  # behind env the name is unknown
         words = f'"{name.rpartition("/")[2]}"' if not name.endswith("/env") else '"…"'
     if words:
         remedy = f'Start it with its interpreter: backend.command = [{words}, "{path}", …].'
@@ -115,12 +115,12 @@ def _matches(lines: list[str], path: Path, head: bytes) -> bool:
 
 
 def machine_name(name: str) -> str:
-    """One name for each processor, from that of any system."""
+    """Returns one name per processor, from any system's name for it."""
     return _SAME.get(name.lower(), name.lower())
 
 
 def built_for(head: bytes) -> tuple[str, set[str]] | None:
-    """Format (``elf``, ``pe``, ``mach-o``) and processors; None for a script or anything else."""
+    """Returns format (``elf``, ``pe``, ``mach-o``) and processors; None for a script or anything else."""
     if head[:4] == b"\x7fELF" and len(head) >= 20:
         order = "<" if head[5] == 1 else ">"
         return "elf", {_ELF.get(struct.unpack_from(f"{order}H", head, 18)[0], "another processor")}
@@ -132,14 +132,14 @@ def built_for(head: bytes) -> tuple[str, set[str]] | None:
         return "mach-o", {_MACH.get(struct.unpack_from("<I", head, 4)[0], "another processor")}
     if head[:4] == b"\xca\xfe\xba\xbe" and len(head) >= 8:
         count = struct.unpack_from(">I", head, 4)[0]
-        if count < 20:  # a Java class file has the same first bytes, and a version here that is higher
+        if count < 20:  # a Java class file has the same magic, and a version of 45 or more here
             kinds = (struct.unpack_from(">I", head, 8 + 20 * index)[0] for index in range(count))
             return "mach-o", {_MACH.get(kind, "another processor") for kind in kinds}
     return None
 
 
 def missing_bytes(head: bytes, size: int) -> int:
-    """How many bytes an ELF file of that size lacks, whose table of sections is its last part; 0: none, or it is another format."""
+    """Returns how many bytes are missing from an ELF file of that size, whose section table comes last; 0: none, or another format."""
     if head[:4] != b"\x7fELF" or len(head) < 64:
         return 0
     order, is_wide = "<" if head[5] == 1 else ">", head[4] == 2
@@ -149,7 +149,7 @@ def missing_bytes(head: bytes, size: int) -> int:
 
 
 def mismatch(head: bytes, platform: str, machine: str) -> str | None:
-    """Why a program cannot run on this system (names as Python has them), None where nothing is wrong."""
+    """Returns why a program cannot run on this system, None if it can. ``platform``, ``machine``: Python's names."""
     built = built_for(head)
     if built is None:
         return "it is a program for Windows" if head[:2] == b"MZ" and platform != "win32" else None

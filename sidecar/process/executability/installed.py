@@ -8,7 +8,7 @@ import sys
 from glob import glob
 from pathlib import Path
 
-# macOS gives an app from the Finder /usr/bin:/bin:/usr/sbin:/sbin; what a shell's start files add is missing on all systems.
+# macOS gives an app started from the Finder /usr/bin:/bin:/usr/sbin:/sbin; no system adds what a shell's start files add.
 _POSIX = (
     "/usr/local/bin", "/opt/homebrew/bin", "/opt/local/bin", "/home/linuxbrew/.linuxbrew/bin", "/snap/bin",
     "/nix/var/nix/profiles/default/bin", "/run/current-system/sw/bin", "~/.nix-profile/bin", "~/.local/bin", "~/bin",
@@ -19,7 +19,7 @@ _POSIX = (
     "~/.asdf/shims", "~/.local/share/mise/shims", "~/.rbenv/shims", "~/.sdkman/candidates/*/current/bin",
     "~/.cargo/bin", "/usr/local/go/bin", "~/go/bin", "/usr/lib/postgresql/*/bin", "/usr/sbin", "/sbin",
 )  # fmt: skip
-# A program that was installed is on the PATH of what the desktop starts from then on, in some cases after the next sign-in.
+# An installed program is on the PATH of apps that the desktop starts later, in some cases only after the next sign-in.
 _WINDOWS = (
     r"%ProgramFiles%\nodejs", r"%APPDATA%\npm", r"%LOCALAPPDATA%\pnpm", r"%LOCALAPPDATA%\Volta\bin", r"%ProgramFiles%\dotnet",
     r"%USERPROFILE%\.dotnet\tools", r"%LOCALAPPDATA%\Programs\Python\Python3*", r"%ProgramFiles%\Python3*",
@@ -33,12 +33,12 @@ REMEDY = "An app that is started from the desktop does not have the PATH of a te
 
 
 def installed_at(name: str, search_path: str) -> str | None:
-    """The path of a program that is installed and not on ``search_path``, from its name; None: nothing is known of it."""
+    """Returns the path of a program that is installed but not on ``search_path``; None: not found."""
     if not name or Path(name).name != name or shutil.which(name, path=search_path or os.defpath):
         return None
     places = [
         os.path.expandvars(Path(place).expanduser()) for place in (_WINDOWS if sys.platform == "win32" else _POSIX)
     ]
-    folders = [folder for place in places for folder in sorted(glob(place), reverse=True)]  # noqa: PTH207 - of whole paths
+    folders = [folder for place in places for folder in sorted(glob(place), reverse=True)]  # noqa: PTH207 - absolute patterns
     found = shutil.which(name, path=os.pathsep.join(folders))
-    return found if found and Path(found).is_absolute() else None  # Windows looks into the working folder too
+    return found if found and Path(found).is_absolute() else None  # Windows also searches the working folder

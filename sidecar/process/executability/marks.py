@@ -1,4 +1,4 @@
-"""What keeps a sound program from being run: marks of a download, and another program that holds its file."""
+"""What keeps an intact program from running: a download mark, or another program that holds the file."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ...core.cause import Cause
 from . import HEAD_BYTES
 
 QUARANTINE = "com.apple.quarantine"
-_USER_APPROVED = 0x0040  # QTN_FLAG_USER_APPROVED: the user was asked and said yes (xnu's quarantine.h)
+_USER_APPROVED = 0x0040  # QTN_FLAG_USER_APPROVED: the user was asked and approved (xnu's quarantine.h)
 _INTERNET, _RESTRICTED = 3, 4  # URLZONE_INTERNET, URLZONE_UNTRUSTED of urlmon.h
 
 
 def read_head(program: Path) -> bytes:
-    """The first bytes of a program. OSError: as the system says it; on Windows with ``winerror``, which ``open`` does not give."""
+    """Returns the first bytes of a program. Raises the system's OSError; on Windows with ``winerror``, which ``open`` does not set."""
     with _open(program) as file:
         return file.read(HEAD_BYTES)
 
 
 def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Cause | None:
-    """The mark of a download, for which the system may refuse or delay a start; None if unmarked."""
+    """Returns the download mark, because of which the system may refuse or delay a start; None if unmarked."""
     if sys.platform == "win32":
         try:
             stream = Path(f"{program}:Zone.Identifier").read_text("utf-8", "replace")
@@ -38,7 +38,7 @@ def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = No
 
 
 def mark_of_the_web(stream: str, program: Path) -> Cause | None:
-    """From the stream ``Zone.Identifier`` that Windows adds to downloads (MS-FSCC 5.6.1)."""
+    """Parses the stream ``Zone.Identifier`` that Windows adds to downloads (MS-FSCC 5.6.1)."""
     zone = re.search(r"^\s*ZoneId\s*=\s*(\d+)", stream, re.MULTILINE)
     if zone is None or int(zone[1]) not in (_INTERNET, _RESTRICTED):
         return None
@@ -47,7 +47,7 @@ def mark_of_the_web(stream: str, program: Path) -> Cause | None:
 
 
 def quarantine(value: str | None, program: Path) -> Cause | None:
-    """From the attribute ``com.apple.quarantine`` (flags in hexadecimal;time;agent;id) that macOS adds to downloads."""
+    """Parses the attribute ``com.apple.quarantine`` (flags in hexadecimal;time;agent;id) that macOS adds to downloads."""
     if not value:
         return None
     flags = re.match(r"[0-9a-fA-F]+(?=;|$)", value)
@@ -58,7 +58,7 @@ def quarantine(value: str | None, program: Path) -> Cause | None:
 
 
 def _macos_quarantine(program: Path) -> str | None:
-    """Python's os.getxattr is Linux's alone; getxattr(2) of macOS has two arguments more."""
+    """Reads the attribute. os.getxattr exists only on Linux; macOS's getxattr(2) has two more arguments."""
     getxattr = ctypes.CDLL(None).getxattr
     # ssize_t getxattr(path, name, value, size, position, options)
     getxattr.argtypes = [*[ctypes.c_char_p] * 3, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int]
@@ -74,7 +74,7 @@ def _open(program: Path) -> BinaryIO:
         import _winapi
         import msvcrt
 
-        # Shares reading and deleting with others, as CreateProcess does: winnt.h, fileapi.h
+        # Others may read and delete the file meanwhile, as with CreateProcess: winnt.h, fileapi.h
         share_read_and_delete = 0x1 | 0x4
         handle = _winapi.CreateFile(
             str(program), _winapi.GENERIC_READ, share_read_and_delete, 0, _winapi.OPEN_EXISTING, 0, 0

@@ -1,4 +1,4 @@
-"""Why a POSIX system refused to launch the backend, with the remedy: the errno alone is often misleading."""
+"""Why a POSIX system refused to launch the backend, and the remedy: the errno alone is often misleading."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..spec import LaunchSpec
 from . import check_folder, check_program, closed_folder, read_start
 from .formats import unrunnable
 
-# What could not be set: cause, remedy
+# A limit that could not be set → cause, remedy
 _LIMITS = {
     "limits.cpu_nice": ("a niceness below 0 needs special privileges", "Set limits.cpu_nice to 0 or more."),
     "limits.open_files": ("it is above the hard limit of this user", "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=)."),
     "limits.no_new_privileges": ("this system does not have it", "Set limits.no_new_privileges = false; only Linux has it."),
 }  # fmt: skip
 _SANDBOX_REFUSED = 'The sidecar itself may run in a sandbox or container that denies it. To run without a sandbox, set sandbox.level = "off".'
-# What execve says of a file with which nothing is wrong at first sight: cause, remedy
+# execve's errno for a file that looks fine → cause, remedy
 _REFUSALS = {
     errno.ENOENT: ("The dynamic loader that the backend's program needs is missing: {path}", "The program was built for another Linux variant (musl or glibc, 32 or 64 bit): use the build for this one."),
     errno.EACCES: ("The backend's program is not executable: {path}: {why}, although its mode allows it", "Look for a security module (SELinux, AppArmor) that denies it, or a dynamic loader that cannot be executed: permission denied."),
@@ -29,8 +29,8 @@ _REFUSED = ("The backend's program could not be executed: {path}: {why}", "Check
 
 
 def explain(step: str, number: int, spec: LaunchSpec) -> errors.SidecarError:
-    """The error for errno ``number`` at a ``step`` of the launch: fork, session, output, a limit's name, cwd, sandbox or exec."""
-    if errors.is_exhausted(OSError(number, "")):  # it may succeed later, so the file is not to blame
+    """Returns the error for errno ``number`` at a ``step`` of the launch: fork, session, output, a limit's name, cwd, sandbox or exec."""
+    if errors.is_exhausted(OSError(number, "")):  # it may succeed later, so the file is not the cause
         why = f"The system could not start a process for the backend ({step}): {os.strerror(number)}"
         return errors.InternalError(why, hint=errors.LIMIT_REMEDY)
     if step == "cwd":

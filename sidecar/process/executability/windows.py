@@ -6,7 +6,7 @@ from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarEr
 from . import read_start
 
 APP_ALIAS = 1920
-"""ERROR_CANT_ACCESS_FILE: what opening an app execution alias gives, as of the Microsoft Store's python.exe; it can be started."""
+"""ERROR_CANT_ACCESS_FILE: opening an app execution alias, such as the Microsoft Store's python.exe, fails with it; the alias can be started."""
 
 _COMMAND = "backend.command"
 # winerror.h: cause, remedy. The system's own text follows the cause, in the user's language.
@@ -46,19 +46,19 @@ _NOT_A_PROGRAM = {193, 216}
 
 
 def obstacle(number: int) -> tuple[str, str] | None:
-    """Cause and remedy where another program keeps a file from being opened; ``number``: the system error."""
+    """Returns cause and remedy if another program keeps a file from being opened, else None; ``number``: the system error."""
     return _CAUSES[number] if number in _HELD else None
 
 
 def batch(path: str) -> SidecarError:
-    """The program is a batch file, and cmd.exe would change one of its arguments."""
+    """Returns the error for a batch file with an argument that cmd.exe would change."""
     text = f"The backend's program is a batch file, and one of its arguments has a character that cmd.exe would change: {path}"
     hint = f"Remove %, quotation marks and line breaks from the arguments, or set the program that the batch file starts in {_COMMAND}."
     return BackendNotExecutableError(text, hint=hint, data={"path": path})
 
 
 def refused(path: str, number: int, text: str) -> SidecarError:
-    """CreateProcess failed with the system error ``number``, with the text ``text``."""
+    """Returns the error for a CreateProcess that failed with the system error ``number`` and its ``text``."""
     if number in (2, 3):
         hint = f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it."
         return BackendNotFoundError(f"The backend's program does not exist: {path}", hint=hint, data={"path": path})
@@ -74,7 +74,7 @@ def refused(path: str, number: int, text: str) -> SidecarError:
 
 
 def not_contained(path: str, number: int, text: str) -> SidecarError:
-    """The program would not be in a job object, and so could outlive the app."""
+    """Returns the error for a program that cannot be put into a job object, so it could outlive the app."""
     text = f"The backend's program could not be put into a job object: {path} (Windows error {number}: {text})"
     hint = "The program that starts the app limits its windows or clipboard with a job object, in which no other can be nested: start the app outside of it."
     return BackendNotExecutableError(text, hint=hint, data={"path": path})

@@ -1,4 +1,4 @@
-"""The descriptors of stdin and stdout, out of reach of everything else. Used before hello: imports only what is loaded already."""
+"""The descriptors of stdin and stdout, protected from all other code. Used before hello: imports only what is loaded already."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PIPE = "pipe"  # a pipe or a socket: readiness can be waited for, and it has an end
-FILE = "file"  # a regular file: always ready, its end is the end of the input and not the loss of an owner
+FILE = "file"  # a regular file: always ready; its end is the end of the input, not the loss of the owner
 OTHER = "other"  # a terminal, the null device: neither
 
 
 def guard_stdio() -> tuple[int, int]:
-    """Moves fd 0 and 1 to private descriptors, and gives those; what prints later prints to stderr. A closed one is the null device."""
+    """Moves fd 0 and 1 to private descriptors and returns these; later prints go to stderr. A closed fd becomes the null device."""
     _open_missing()
     private_in, private_out = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-    if sys.platform == "win32":  # it translates line ends otherwise
+    if sys.platform == "win32":  # otherwise it translates line ends
         for descriptor in (private_in, private_out):
             msvcrt.setmode(descriptor, os.O_BINARY)
     return private_in, private_out
@@ -42,7 +42,7 @@ def _open_missing() -> None:
 
 
 def kind_of(descriptor: int) -> str:
-    """PIPE, FILE or OTHER."""
+    """Returns PIPE, FILE or OTHER."""
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return FILE
@@ -50,7 +50,7 @@ def kind_of(descriptor: int) -> str:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Writes all of it, waiting where it must. Raises OSError: the other side is gone, or the disk is full."""
+    """Writes all data, blocking if necessary. Raises OSError: the other side is gone, or the disk is full."""
     view = memoryview(data)
     while view:
         try:
@@ -67,7 +67,7 @@ if sys.platform == "win32":
     _ERROR_BROKEN_PIPE = 109
 
     def has_terminal() -> bool:
-        # isatty() is true for the null device too; the interpreter opens consoles, and nothing else, as this class.
+        # isatty() is true for the null device too; the interpreter uses this class only for consoles.
         raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
         return type(raw).__name__ == "_WindowsConsoleIO"
 
@@ -81,12 +81,12 @@ if sys.platform == "win32":
         return os.write(descriptor, pieces[0])
 
     def has_ended(descriptor: int) -> bool:
-        # PeekNamedPipe fails with ERROR_BROKEN_PIPE once the writers are gone and the data is read; on other handles
-        # with another error.
+        # PeekNamedPipe fails with ERROR_BROKEN_PIPE once the writers are gone and the data is read; on handles other than
+        # pipes it fails with another error.
         return _peek(descriptor) == _ERROR_BROKEN_PIPE
 
     def read_blocking(descriptor: int, size: int) -> bytes:
-        # Not os.read, which takes a write of no bytes for the end: that ends a read of a pipe as well (ReadFile).
+        # Not os.read: a write of no bytes also ends a read of a pipe (ReadFile), which os.read takes for the end.
         handle = msvcrt.get_osfhandle(descriptor)
         while not (data := _winapi.ReadFile(handle, size)[0]) and _peek(descriptor) == 0:
             pass
@@ -107,20 +107,20 @@ if sys.platform == "win32":
 
 else:
     POLLED_KINDS = frozenset({PIPE})
-    """Kinds of descriptors whose readiness the loop can wait for; on Windows none, so threads read and write."""
+    """The kinds of descriptors whose readiness the loop can wait for; none on Windows, where threads read and write."""
 
     def has_terminal() -> bool:
         """Whether stdin is a terminal."""
         return os.isatty(0)
 
     def set_blocking(descriptor: int, *, blocking: bool) -> bool:
-        """Sets the mode, returns the one before. It belongs to the open file, so its other holders see the change; on Windows nothing."""
+        """Sets the mode and returns the previous one. The mode belongs to the open file, so all its holders see the change. Does nothing on Windows."""
         before = os.get_blocking(descriptor)
         os.set_blocking(descriptor, blocking)
         return before
 
     def read_into(descriptor: int, buffer: memoryview) -> int:
-        """Reads from a polled kind into existing memory; 0 is the end."""
+        """Reads from a polled kind of descriptor into existing memory; 0: the end."""
         return os.readv(descriptor, [buffer])
 
     def write_pieces(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
@@ -128,18 +128,18 @@ else:
         return os.write(descriptor, pieces[0]) if len(pieces) == 1 else os.writev(descriptor, pieces)
 
     def has_ended(descriptor: int) -> bool:
-        """Whether the other side of a pipe or socket is gone or has ended its sending, without reading what is still in it."""
+        """Whether the other side of a pipe or socket is gone or has shut down sending, without reading what is still buffered."""
         import select
 
-        # Linux reports a half-closed socket as POLLRDHUP only; a closed pipe as POLLHUP, always (poll(2)).
+        # Linux reports a half-closed socket only as POLLRDHUP, and a closed pipe always as POLLHUP (poll(2)).
         return _reports(descriptor, getattr(select, "POLLRDHUP", 0))
 
     def read_blocking(descriptor: int, size: int) -> bytes:
-        """Reads at most ``size`` bytes, of any kind of descriptor; none at the end. OSError: also at the end of a pipe on Windows."""
+        """Reads at most ``size`` bytes from any kind of descriptor; none at the end. On Windows the end of a pipe raises OSError."""
         return os.read(descriptor, size)
 
     def is_broken(descriptor: int) -> bool:
-        """Whether the other side of a pipe or socket is no longer read; on Windows only a write shows it."""
+        """Whether nobody can read from the other side any more; always False on Windows, where only a write shows it."""
         # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) are always reported.
         return _reports(descriptor, 0)
 
@@ -151,7 +151,7 @@ else:
         return bool(poll.poll(0))
 
     def broken_before_input(source: int, sink: int) -> Callable[[], bool]:
-        """A function that waits for input; true if the sink lost its reader first. On Windows it returns false at once."""
+        """Returns a function that waits for input, and returns True if the sink lost its reader first; on Windows False at once."""
         import select
 
         poll = select.poll()

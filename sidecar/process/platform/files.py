@@ -1,7 +1,7 @@
-"""Files of ours, opened so that no neighbour and no careless folder can use it.
+"""The sidecar's own files, opened so that neither another user nor a badly protected folder can exploit it.
 
-Nothing follows a link, waits for a FIFO, opens a device or reads a giant; what is created belongs to the owner alone,
-whatever the umask. Windows has no such modes: there a file gets what its folder hands down.
+Nothing follows a link, waits for a FIFO, opens a device or reads a huge file; only the owner can access what is created,
+whatever the umask. Windows has no such modes: there a file inherits its folder's permissions.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from . import SYSTEM
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path  # to import it takes 3 ms of a start
+    from pathlib import Path  # importing it takes 3 ms
     from socket import socket
     from typing import TypeVar
 
     _T = TypeVar("_T")
 
 _OWNER_ONLY = 0o600
-# On Windows a folder gets what its own folder hands down, the user's rights among it. CPython makes 0o700 there one of its owner
-# alone (since 3.12.4), which of an elevated process is the group Administrators: the user would be locked out (cpython#157876).
+# On Windows a folder inherits its parent's permissions, which include the user's. There CPython (since 3.12.4) limits 0o700 to the
+# owner, which for an elevated process is the group Administrators: the user would be locked out (cpython#157876).
 _FOLDER_OF_OWNER = 0o777 if sys.platform == "win32" else 0o700
 _EVERYONE_READS = 0o644
 _SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
-# Access denied, sharing violation, lock violation: what a change meets while an antivirus or an indexer holds the file.
+# Access denied, sharing violation, lock violation: the errors while an antivirus or an indexer holds the file.
 _HELD = (5, 32, 33)
-_PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
+_PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; the sum is imperceptible, because the event loop waits
 
 
-_places: dict[str, str] = {}  # folders that a sandboxed backend may change, and where they really are
+_places: dict[str, str] = {}  # folders that a sandboxed backend may change → their real paths
 
 
 def keep_within(folders: Iterable[str]) -> None:
-    """From now on nothing is opened, made or removed below these folders through a link: a sandboxed backend may make one."""
-    if sys.platform == "linux":  # the one system that enforces a sandbox and names the place of a descriptor in /proc
+    """Ensures that from now on nothing below these folders is opened, made or removed through a link, which a sandboxed backend could create."""
+    if sys.platform == "linux":  # the only system that enforces a sandbox and shows a descriptor's path in /proc
         for folder in sorted(map(os.path.expanduser, folders), key=len):
             if _real_place(folder) is None:
                 _places[folder] = os.path.realpath(folder)
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it, by their names alone."""
+    """Whether a path is the folder or lies in it, by name only."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _real_place(folder: str) -> str | None:
-    """Where a folder is unless a link was put in its way; None: it is in none that a backend may change."""
+    """Returns the real path that a folder has unless a link was inserted; None: it is in no folder that a backend may change."""
     for above, place in _places.items():
         if is_inside(folder, above):
             return place + folder[len(above) :]
@@ -59,7 +59,7 @@ def _real_place(folder: str) -> str | None:
 
 
 def _at(path: str | Path, call: Callable[[str, int | None], _T]) -> _T:
-    """Calls with a name and the descriptor of its folder, which then cannot change; with the whole path and None where none may."""
+    """Calls with the name and a descriptor of its folder, which no link can redirect; outside such folders with the whole path and None."""
     folder, name = os.path.split(path)
     place = _real_place(folder)
     if place is None or sys.platform != "linux":
@@ -74,7 +74,7 @@ def _at(path: str | Path, call: Callable[[str, int | None], _T]) -> _T:
 
 
 def open_regular(path: str | Path, flags: int = os.O_RDONLY, *, linked: bool = False) -> int:
-    """A descriptor of a regular file. OSError: it is not one, cannot be opened, or (unless ``linked``) has a second name."""
+    """Opens a regular file and returns its descriptor. OSError: it is not one, cannot be opened, or (unless ``linked``) has a second name."""
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
     descriptor = _at(path, lambda name, parent: os.open(name, flags | _SAFE, _OWNER_ONLY, dir_fd=parent))
@@ -87,7 +87,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, *, linked: bool = F
 
 
 def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
-    """The content of a regular file; of one beyond ``limit`` bytes its end, if ``last``, else OSError. Also as open_regular."""
+    """Returns the content of a regular file; above ``limit`` bytes its end if ``last``, else OSError. Also raises like open_regular."""
     descriptor = open_regular(path)
     with open(descriptor, "rb", closefd=True) as file:
         size = os.fstat(descriptor).st_size
@@ -99,7 +99,7 @@ def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
 
 
 def open_append(path: str | Path) -> int:
-    """A descriptor that appends to a file of the owner alone, made where missing. OSError: as open_regular, or another user's."""
+    """Opens an owner-only file for appending, and creates it if missing. OSError: as open_regular, or it is another user's."""
     descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         _keep_to_owner(descriptor, path)
@@ -110,22 +110,22 @@ def open_append(path: str | Path) -> int:
 
 
 def create_file(path: str | Path) -> int:
-    """A descriptor of a new file of the owner alone. Raises FileExistsError for any entry of that name, even a dead link."""
+    """Creates an owner-only file and returns its descriptor. Raises FileExistsError for any entry of that name, even a dangling link."""
     descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     _keep_to_owner(descriptor, path)
     return descriptor
 
 
 def make_folder(path: str | Path) -> None:
-    """Makes a folder that only its owner may enter, and those above it; raises OSError as Path.mkdir."""
+    """Creates a folder that only its owner may enter, and missing parents; raises OSError like Path.mkdir."""
     folder = os.path.abspath(path)
-    if os.path.isdir(folder):  # to make one waits for a disk that does not answer, to look hardly ever does
+    if os.path.isdir(folder):  # creating one blocks on a disk that does not answer, a look hardly ever does
         return
     try:
         _make_one(folder)
     except FileNotFoundError:
         above = os.path.dirname(folder)
-        if above == folder:  # a drive, or a share of a server, that is not there
+        if above == folder:  # a drive or a server's share that does not exist
             raise
         make_folder(above)
         _make_one(folder)
@@ -145,7 +145,7 @@ def bind_file(server: socket, path: str | Path) -> None:
 
 
 def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:
-    """Writes a file so that readers see the old content or the new; makes its folder, unless ``public``: for all users. Raises OSError."""
+    """Writes a file so that readers see either the old or the new content. Creates its folder, unless ``public``: readable by all users. Raises OSError."""
     _refuse_device(path)
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
@@ -171,7 +171,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
 
 
 def _refuse_device(path: str | Path) -> None:
-    """OSError: what has that name, or what it links to (/dev/stdout), is no file. Root could put a file in place of /dev/null."""
+    """Raises OSError if the path, or what it links to (/dev/stdout), is not a file. Root could otherwise replace /dev/null by a file."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -181,17 +181,17 @@ def _refuse_device(path: str | Path) -> None:
 
 
 def remove_file(path: str | Path) -> None:
-    """Removes a file that may be gone already. Raises OSError."""
+    """Removes a file if it exists. Raises OSError."""
     try:
-        _patiently(path, lambda: _at(path, lambda name, parent: os.unlink(name, dir_fd=parent)))
+        _retrying(path, lambda: _at(path, lambda name, parent: os.unlink(name, dir_fd=parent)))
     except FileNotFoundError:
         pass
 
 
 def distrust(path: str | Path, *, shared: bool = False) -> str | None:
-    """Why a file or folder cannot be trusted, as in "others can write to it"; None where it can. Only a folder may be reached by a link.
+    """Returns why a file or folder cannot be trusted, as in "others can write to it"; None if it can. Only a folder may be reached by a link.
 
-    ``shared``: a folder in which everyone can only touch what is theirs, as /tmp, is trusted too.
+    ``shared``: also trust a folder such as /tmp, in which users can only remove what is theirs.
     """
     if sys.platform == "win32":
         return None
@@ -200,7 +200,7 @@ def distrust(path: str | Path, *, shared: bool = False) -> str | None:
         if stat.S_ISLNK(seen.st_mode) and os.path.isdir(path):
             seen = os.stat(path)
     except OSError:
-        return None  # nothing is there to be trusted
+        return None  # there is nothing to distrust
     if not (stat.S_ISDIR(seen.st_mode) or stat.S_ISREG(seen.st_mode)):
         return "it is neither a regular file nor a folder"
     is_shared = shared and seen.st_uid in {0, os.geteuid()} and bool(seen.st_mode & stat.S_ISVTX)
@@ -213,7 +213,7 @@ def distrust(path: str | Path, *, shared: bool = False) -> str | None:
 
 
 def _is_own_group(group: int) -> bool:
-    """Whether a group is the private one of this user, as systems with umask 002 have it."""
+    """Whether a group is this user's private group, as on systems with umask 002."""
     if sys.platform == "win32":
         return True
     import grp
@@ -227,7 +227,7 @@ def _is_own_group(group: int) -> bool:
 
 
 def _has_access_list(path: str | Path) -> bool:
-    """Whether further users and groups have rights; the bits of the group are then the most that any of them has."""
+    """Whether an access control list gives further users and groups rights; the group bits are then the maximum of these."""
     if sys.platform != "linux":
         return False
     try:
@@ -247,16 +247,16 @@ def _keep_to_owner(descriptor: int, path: str | Path) -> None:
 
 
 def move_file(source: str | Path, target: str | Path) -> None:
-    """Gives a file another name in its folder, in place of what has that name. Raises OSError."""
+    """Renames a file in its folder, replacing what has the new name. Raises OSError."""
 
     def rename(name: str, parent: int | None) -> None:
         os.replace(source if parent is None else os.path.basename(source), name, src_dir_fd=parent, dst_dir_fd=parent)
 
-    _patiently(target, lambda: _at(target, rename))
+    _retrying(target, lambda: _at(target, rename))
 
 
-def _patiently(path: str | Path, call: Callable[[], None]) -> None:
-    """Calls it, on Windows again while another program holds the file."""
+def _retrying(path: str | Path, call: Callable[[], None]) -> None:
+    """Calls the function, on Windows again while another program holds the file."""
     for pause in _PAUSES if SYSTEM == "win32" else ():
         try:
             return call()

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAY_LACK_LIBRARIES = sys.platform == "linux"
-"""Whether a system of this kind may be without libraries that programs commonly need."""
+"""Whether libraries that programs commonly need may be missing on this system."""
 
 _FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/usr/lib/*-linux-*", "/lib/*-linux-*")
 _CACHE = "/etc/ld.so.cache"
 
 
 def installed_libraries(search_path: str) -> Iterator[str]:
-    """File names of the libraries that Linux' loader would find: from its cache, its folders and LD_LIBRARY_PATH. May wait for a disk."""
+    """Yields the file names of the libraries that Linux's loader would find: from its cache, its folders and LD_LIBRARY_PATH. May block on a disk."""
     import re
     from pathlib import Path
 
@@ -34,7 +34,7 @@ def installed_libraries(search_path: str) -> Iterator[str]:
 
 
 def restore_search_path() -> None:
-    """Undoes what PyInstaller's loader changed for itself and every child would inherit; see its manual, "Launching external programs"."""
+    """Undoes PyInstaller's changes to the search path, which every child would inherit; see its manual, "Launching external programs"."""
     if sys.platform == "win32":
         import ctypes
 

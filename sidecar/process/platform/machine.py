@@ -1,7 +1,7 @@
-"""What the machine is: processor, release of the system, load, and where the system keeps its files.
+"""The machine: processor, system release, load, and where the system keeps its files.
 
-Not by the standard library's ``platform``: it runs ``uname -p`` or ``cmd /c ver``, a child of the sidecar that may be
-taken for the backend's and stopped, or whose window flashes up.
+Does not use the standard library's ``platform``: it runs ``uname -p`` or ``cmd /c ver``, a child of the sidecar that may be
+mistaken for the backend's and stopped, or whose window flashes up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if sys.platform == "win32":
     _NATIVE_MACHINES = {0xAA64: "ARM64", 0x8664: "AMD64", 0x014C: "x86"}  # IMAGE_FILE_MACHINE_* of winnt.h
 
     def machine() -> str:
-        # The first variable is set only where a 32-bit process runs on a 64-bit Windows.
+        # The first variable is set only for a 32-bit process on a 64-bit Windows.
         return (
             _native_machine()
             or os.environ.get("PROCESSOR_ARCHITEW6432")
@@ -25,9 +25,9 @@ if sys.platform == "win32":
         )
 
     def _native_machine() -> str:
-        """The processor itself: an x64 program that ARM64 emulates sees only variables of an x64 machine.
+        """Returns the real processor: an x64 program that ARM64 emulates sees only the variables of an x64 machine.
 
-        Source: IsWow64Process2, which exists since Windows 10 1511; empty before, and for an unknown processor.
+        Source: IsWow64Process2, available since Windows 10 1511; empty before that, and for an unknown processor.
         """
         import ctypes
 
@@ -50,7 +50,7 @@ if sys.platform == "win32":
         return ()
 
     def system_folder() -> str:
-        """Where Windows' own programs are, by its own answer: a program that sets SYSTEMROOT or PATH must not choose what runs."""
+        """Returns the folder of Windows' own programs, from Windows itself: whoever sets SYSTEMROOT or PATH must not choose what runs."""
         import ctypes
         from ctypes import wintypes
 
@@ -64,7 +64,7 @@ if sys.platform == "win32":
 
     def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:
         folder = environ.get("PROGRAMFILES", r"C:\Program Files") + r"\dotnet"
-        return folder, folder + r"\x64"  # the second on ARM64, for programs that it emulates
+        return folder, folder + r"\x64"  # the second is for emulated programs on ARM64
 
 else:
 
@@ -73,11 +73,11 @@ else:
         return os.uname().machine
 
     def release() -> str:
-        """The version of the system, of its kernel where that has its own."""
+        """Returns the version of the system, or of its kernel if that has its own."""
         return os.uname().release
 
     def system_name() -> str:
-        """System, version and processor, for people."""
+        """Returns system, version and processor for display."""
         system = os.uname()
         name = ""
         if sys.platform == "linux":
@@ -86,7 +86,7 @@ else:
             try:
                 name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
             except OSError:
-                pass  # a container without one
+                pass  # a container without os-release
         return f"{system.sysname} {system.release} {system.machine}{f', {name}' if name else ''}"
 
     def load() -> tuple[float, ...]:
@@ -94,15 +94,15 @@ else:
         return os.getloadavg()
 
     def system_folder() -> str:
-        """Where Windows has its programs, for plans that are made elsewhere: nothing runs from there."""
+        """Returns a placeholder, for plans that are made on other systems: nothing runs from there."""
         return r"C:\Windows\System32"
 
     def hosts_file() -> str:
-        """Where names have their addresses."""
+        """Returns the path of the hosts file."""
         return "/etc/hosts"
 
     def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG001 - as above
-        """Where installers put the .NET runtime."""
+        """Returns the folders where installers put the .NET runtime."""
         return "/usr/share/dotnet", "/usr/lib/dotnet", "/usr/local/share/dotnet", "/usr/lib64/dotnet"
 
 
@@ -110,7 +110,7 @@ _GIBIBYTE = 1024**3
 
 
 def describe_system(folder: Path | None = None) -> list[str]:
-    """One fact a line; ``folder``: the disk of which the free space matters. May wait for that disk: not on the loop."""
+    """Returns one fact per line; ``folder``: report the free space of its disk. May block on that disk, so do not call it on the loop."""
     import psutil
 
     memory = psutil.virtual_memory()
