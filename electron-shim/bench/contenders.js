@@ -1,4 +1,4 @@
-// Who takes part in roundtrip.js: each a function that starts the contender for one size of payload.
+// The contenders of roundtrip.js: each is a function that starts the contender for one payload size.
 "use strict";
 
 const { fork, spawn } = require("node:child_process");
@@ -25,7 +25,7 @@ function throughClient(command) {
 }
 
 /**
- * No message is recognised: an answer is as many bytes as the question had.
+ * Does not parse messages: an answer has as many bytes as the question.
  *
  * @param {string} payload
  * @returns {Promise<Contender>}

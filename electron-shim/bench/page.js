@@ -1,6 +1,5 @@
-// A call of a page: page → preload → main → sidecar and back, in the emulated Electron; and its two parts: to the main
-// process and no further, which is nearly all Chromium's debugging protocol in place of Electron's own IPC, and from there
-// to the sidecar.
+// A call of a page: page → preload → main → sidecar and back, in the emulated Electron; and its two parts: only to the main
+// process, which is nearly all Chromium's debugging protocol instead of Electron's own IPC, and from there to the sidecar.
 "use strict";
 
 const { startApp } = require("../test/support/app.js");

@@ -1,4 +1,4 @@
-// The other end of the peers in roundtrip.js: answers with what it is given.
+// The other end of the peers in roundtrip.js: echoes its input.
 "use strict";
 
 if (process.argv[2] === "ipc") {

@@ -1,5 +1,5 @@
-// Writes esm/, the library as ECMAScript modules, for bundlers alone: what they make of `require` in a bundle of modules is an
-// error at run time. Node itself always loads lib/, so that there is one copy of everything in one process.
+// Writes esm/, the library as ECMAScript modules, for bundlers only: they turn `require` in a bundle of modules into an error
+// at run time. Node itself always loads lib/, so that a process has one copy of everything.
 "use strict";
 
 const fs = require("node:fs");
@@ -12,7 +12,7 @@ const TARGET = path.join(__dirname, "..", "esm");
 function toModule(source, file) {
   const text = source
     .replace('"use strict";\n', "")
-    .replace('require("msgpackr")', 'require("msgpackr/pack")') // without its native part, which no bundler takes along
+    .replace('require("msgpackr")', 'require("msgpackr/pack")') // without its native part, which bundlers do not include
     .replace(
       /^const (.+) = require\("(.+)"\);$/gm,
       (_all, names, from) => `import ${names.replace(/(\w+): (\w+)/g, "$1 as $2")} from "${from.replace(/^(\..+)\.js$/, "$1.mjs")}";`,

@@ -1,4 +1,4 @@
-// npm run vendor: puts the chart library, with its licence, beside the dashboard's page, which loads nothing from elsewhere.
+// npm run vendor: copies the chart library, with its licence, next to the dashboard's page, which loads nothing from elsewhere.
 // npm run vendor -- --check: only compares.
 "use strict";
 

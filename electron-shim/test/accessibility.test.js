@@ -1,4 +1,4 @@
-// axe-core finds nothing on the dashboard's page, in the states that a user sees and in both themes.
+// axe-core finds no violation on the dashboard's page, in the states that a user sees and in both themes.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -12,7 +12,7 @@ const skip = noBrowser;
 /** @param {import("playwright-core").Page} page @param {string} state */
 async function check(page, state) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" }); // colours on their way have no contrast of their own
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" }); // a colour in transition has no defined contrast
     const { passes, violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run());
     const found = violations.map(
       (/** @type {import("axe-core").Result} */ one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`,
@@ -22,7 +22,7 @@ async function check(page, state) {
   }
 }
 
-test("axe-core has no objection to any state of the page", { skip }, async (t) => {
+test("axe-core finds no violation in any state of the page", { skip }, async (t) => {
   const dashboard = await startDashboard(t, {
     backend: httpBackend("--say", "\x1b[31mred\x1b[0m words"),
     words: ["--set", "restart.attempts=0"],

@@ -1,4 +1,4 @@
-// attachSidecar as the app's own code meets it: early, twice, again, next to the app's old service.
+// attachSidecar as an app's code calls it: early, twice, again after a failure, next to the app's old service.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -10,7 +10,7 @@ const { fakeCommand } = require("./support/sidecar.js");
 const fake = (mode = "echo", more) => ({ options: { command: fakeCommand(mode), ...more } });
 const QUIET = { ownFatal: true };
 
-test("handlers are there as soon as attachSidecar was called, and a second call gives what the first gave", async (t) => {
+test("attachSidecar registers its handlers at once, and a second call returns the first call's promise", async (t) => {
   const app = await startApp(t, fake());
   assert.match(
     (await app.facts()).atOnce,
@@ -26,7 +26,7 @@ test("handlers are there as soon as attachSidecar was called, and a second call 
   assert.equal(await app.exited, 0);
 });
 
-test("attached before the app is ready, with a power monitor that is not there yet", async (t) => {
+test("attachSidecar works before the app is ready, when the power monitor does not exist yet", async (t) => {
   const app = await startApp(t, { ...fake(), early: true });
   assert.equal((await app.facts()).attachError, null);
   assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
@@ -34,7 +34,7 @@ test("attached before the app is ready, with a power monitor that is not there y
   await until(async () => (await app.command("call", "backend:logs")).join() === "suspend", "the suspend");
 });
 
-test("after detach nothing is left behind, and attachSidecar may be called again", async (t) => {
+test("detach leaves nothing behind, and attachSidecar may be called again", async (t) => {
   const app = await startApp(t, { ...fake(), quitWithWindows: false });
   const { sidecarPid } = await app.facts();
   const counts = "['before-quit','will-quit','browser-window-created'].map((name) => app.listenerCount(name))";
@@ -51,7 +51,7 @@ test("after detach nothing is left behind, and attachSidecar may be called again
   assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
 });
 
-test("after a failure attachSidecar starts again, with other options", async (t) => {
+test("after a failure attachSidecar starts again, also with different options", async (t) => {
   const app = await startApp(t, { options: { command: ["/nowhere/sidecar"] }, ...QUIET });
   assert.match((await app.facts()).attachError, /ENOENT/);
   assert.equal(await app.command("attachAgain", { command: fakeCommand("echo") }), false);
@@ -60,7 +60,7 @@ test("after a failure attachSidecar starts again, with other options", async (t)
 });
 
 for (const channel of ["on", "runtime:getDiagnostics", "backend:health"]) {
-  test(`a left-over listener or handler (${channel}) is refused by its name, whichever came first`, async (t) => {
+  test(`a left-over listener or handler (${channel}) is refused by name, whether it came before or after`, async (t) => {
     const method = channel === "on" ? "on" : "handle";
     const name = channel === "on" ? "runtime:getBootstrap" : channel;
     const words = new RegExp(`remove your own ipcMain\\.${method}\\("${name}"`);
@@ -76,7 +76,7 @@ for (const channel of ["on", "runtime:getDiagnostics", "backend:health"]) {
   });
 }
 
-test("the synchronous view of the backend follows its events", async (t) => {
+test("the synchronous view of the backend follows the backend's events", async (t) => {
   const app = await startApp(t, fake());
   const view = () =>
     app.command("evaluate", "[attached.backend.getUrl(), attached.backend.getPort(), attached.backend.isRunning(), attached.backend.pid]");
@@ -87,7 +87,7 @@ test("the synchronous view of the backend follows its events", async (t) => {
   assert.deepEqual(await app.command("evaluate", "attached.backend.restart()"), { success: true, url: "args []" });
 });
 
-test("an app that listens to backend-crash gets no second dialog, and goes on", async (t) => {
+test("an app that listens to backend-crash gets no dialog, and keeps running", async (t) => {
   const app = await startApp(t, { ...fake("echo", { limits: { restartAttempts: 0 } }), listensToCrash: true });
   await app.command("callError", "sidecar:ping", { die: true });
   await until(async () => (await app.facts()).emitted.some((/** @type {any} */ one) => one.name === "backend-crash"), "backend-crash");

@@ -1,5 +1,5 @@
-// What a hostile page, a foreign frame in one of the app's pages, or a stranger's folder above an installed app can do to the
-// main process. A page that an attacker controls sends any message over any channel, not only what the preload offers.
+// What a hostile page, a foreign frame in one of the app's pages, or another user's folder above an installed app can do to the
+// main process. A page that an attacker controls can send any message over any channel, not only what the preload offers.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -19,7 +19,7 @@ const LISTEN = "electron-backend-sidecar:listen";
 const UNLISTEN = "electron-backend-sidecar:unlisten";
 
 /**
- * A main process with a sidecar that answers, and one page of the app.
+ * Creates a main process with a sidecar that answers, and one page of the app.
  *
  * @param {import("node:test").TestContext} t
  * @param {{mode?: string, packaged?: boolean, dialog?: any}} [options]
@@ -66,20 +66,20 @@ async function attached(t, { mode = "echo", packaged = false, dialog } = {}) {
     invoke: async (channel, event, ...args) => handlers.get(channel)?.(event, ...args),
     /** @param {string} channel @param {any} event @param {any[]} args */
     send: (channel, event, ...args) => void ipcMain.emit(channel, event, ...args),
-    /** What the sidecar was asked for. */
+    /** The events that the sidecar has been asked for. */
     subscribed: () => sidecar.call(/** @type {any} */ ("sidecar:ping"), [{ subscribed: true }]),
   };
 }
 
-test("no name that a page sends ends the app, and none but an event's is listened to", async (t) => {
+test("no name that a page sends ends the app, and only an event's name adds a listener", async (t) => {
   const app = await attached(t);
   for (const name of [{ toString: 1, valueOf: 1 }, Object.create(null), [["backend:log"]], undefined, 10n, "sidecar:stderr", "__proto__"]) {
-    app.send(UNLISTEN, app.from(), name); // what it throws would be an uncaught exception of the main process
+    app.send(UNLISTEN, app.from(), name); // an exception here would be uncaught in the main process
     await assert.rejects(app.invoke(LISTEN, app.from(), name), /not an event of the backend/);
   }
 });
 
-test("a page that begins and ends to listen in a loop keeps no other call waiting", async (t) => {
+test("a page that starts and stops listening in a loop does not delay other calls", async (t) => {
   const app = await attached(t);
   for (let i = 0; i < 5000; i++) {
     void app.invoke(LISTEN, app.from(), "backend:log");
@@ -94,7 +94,7 @@ test("a page that begins and ends to listen in a loop keeps no other call waitin
   assert.deepEqual(asked.slice(-2), ["subscribe", "backend:log"]);
 });
 
-test("a foreign frame ends nothing of the page that it lies in, and a frame of the app does so neither", async (t) => {
+test("a subframe, foreign or the app's own, cannot end its page's subscriptions", async (t) => {
   const app = await attached(t);
   const evil = { origin: "https://evil.example", url: "https://evil.example/", parent: app.mainFrame };
   const own = { origin: "file://", url: "file:///app/frame.html", parent: app.mainFrame };
@@ -106,11 +106,11 @@ test("a foreign frame ends nothing of the page that it lies in, and a frame of t
     assert.equal(event.returnValue === null, frame === evil);
   }
   assert.deepEqual(await app.subscribed(), ["subscribe", "backend:log"]);
-  app.send("runtime:getBootstrap", app.from()); // the page itself is a new one
+  app.send("runtime:getBootstrap", app.from()); // the page itself was reloaded
   assert.deepEqual(await app.subscribed(), ["subscribe", "backend:log", "unsubscribe", "backend:log"]);
 });
 
-test("what a page may keep waiting in the main process is limited, in number and in size", async (t) => {
+test("a page's waiting calls in the main process are limited in number and size", async (t) => {
   const app = await attached(t, { mode: "slowRestart" });
   const calls = Array.from({ length: 21_000 }, () => app.invoke("backend:restart", app.from()).catch((error) => error.message));
   assert.match(await /** @type {Promise<any>} */ (calls[20_500]), /20000 calls of this page are already waiting/);
@@ -119,7 +119,7 @@ test("what a page may keep waiting in the main process is limited, in number and
   await Promise.all(calls);
 });
 
-test("a page whose calls wait leaves room for those of the app and of other pages", async (t) => {
+test("a page whose calls wait leaves room for calls of the app and of other pages", async (t) => {
   const app = await attached(t, { mode: "slowRestart" });
   const calls = Array.from({ length: 1000 }, () => app.invoke("backend:restart", app.from()).catch((error) => error.message));
   const other = { ...app.from(), sender: {} };
@@ -141,7 +141,7 @@ test("a page that waits for its own calls can still stop the backend", async (t)
   await Promise.all(calls);
 });
 
-test("nobody is asked for a firewall rule that cannot be created, or is only previewed", async (t) => {
+test("the user is not asked about a firewall rule that cannot be created, or is only previewed", async (t) => {
   let asked = 0;
   const dialog = { showMessageBox: async () => ({ response: ++asked && 0 }) };
   const without = await attached(t, { mode: "noFirewall", dialog });
@@ -154,7 +154,7 @@ test("nobody is asked for a firewall rule that cannot be created, or is only pre
   assert.equal(asked, 1);
 });
 
-test("the user who declined is not asked forever", async (t) => {
+test("a user who declined is not asked again and again", async (t) => {
   let asked = 0;
   const dialog = { showMessageBox: async () => ({ response: ++asked && 1 }) };
   const app = await attached(t, { dialog });
@@ -162,7 +162,7 @@ test("the user who declined is not asked forever", async (t) => {
   assert.equal(asked, 3);
 });
 
-test("what a failed start printed neither steers a terminal nor fills the dialog", async () => {
+test("the output of a failed start neither controls a terminal nor fills the dialog", async () => {
   /** @type {any[]} */
   const reports = [];
   const sidecar = Object.assign(new EventEmitter(), { closing: false });
@@ -173,19 +173,19 @@ test("what a failed start printed neither steers a terminal nor fills the dialog
   assert.equal(reports[0].cause, `abc\n${"x".repeat(500)}…\n\tlast`);
 });
 
-test("no word of the command line opens a packaged app to pages of other programs", async (t) => {
+test("no command-line argument opens a packaged app to pages of other programs", async (t) => {
   process.argv.push("--dev");
   t.after(() => process.argv.pop());
   const app = await attached(t, { packaged: true });
   await assert.rejects(app.invoke("backend:status", app.from({ origin: "http://localhost:5173", url: "" })), /is not allowed/);
 });
 
-test("no variable of whoever starts an installed app chooses what its sidecar runs", async (t) => {
+test("no environment variable chooses what the sidecar of an installed app runs", async (t) => {
   const planted = {
     SIDECAR_BACKEND__ENV: '{"LD_PRELOAD" = "/tmp/evil.so"}',
     sidecar_sandbox__level: "off",
-    SIDECAR_PROFILE: "aura", // of which AURA_BACKEND_URL names the backend
-    "SIDECAR_BAC\u212aEND__COMMAND": '["/tmp/evil"]', // to Python, the Kelvin sign in small letters is a k
+    SIDECAR_PROFILE: "aura", // whose backend AURA_BACKEND_URL names
+    "SIDECAR_BAC\u212aEND__COMMAND": '["/tmp/evil"]', // Python lowercases the Kelvin sign to k
     _PYI_APPLICATION_HOME_DIR: "/tmp/evil",
   };
   Object.assign(process.env, planted);
@@ -200,7 +200,7 @@ test("no variable of whoever starts an installed app chooses what its sidecar ru
   for (const name of Object.keys(planted)) assert.ok(name in left && left[name] === undefined, name);
 });
 
-test("what another part of the app lets a page put into Object.prototype chooses no program, setting or origin", async (t) => {
+test("a polluted Object.prototype chooses no program, setting or origin", async (t) => {
   const evil = "https://evil.example";
   const planted = {
     ...{ command: ["/tmp/evil"], sidecarFolder: "/tmp/evil", executable: "/tmp/evil", from: "/tmp/evil", allowedOrigins: [evil] },
@@ -229,10 +229,10 @@ test("what another part of the app lets a page put into Object.prototype chooses
   await assert.rejects(app.invoke("backend:status", app.from({ origin: evil, url: evil })), /is not allowed/);
 });
 
-test("an installed app takes nothing from the folders above it, nor from its environment", (t) => {
+test("an installed app takes nothing from the folders above it or from its environment", (t) => {
   const above = fs.mkdtempSync(path.join(os.tmpdir(), "shim-attacks-"));
   t.after(() => fs.rmSync(above, { recursive: true, force: true }));
-  const resourcesPath = path.join(above, ".mount_app", "resources"); // of an AppImage, in /tmp
+  const resourcesPath = path.join(above, ".mount_app", "resources"); // the resources of an AppImage, in /tmp
   const from = path.join(resourcesPath, "app");
   const planted = path.join(above, "node_modules", "electron-backend-sidecar-linux-x64", "sidecar", "sidecar");
   for (const file of [planted, path.join(above, "preload.standalone.js"), path.join(from, "main.js")]) {

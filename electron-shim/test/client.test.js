@@ -11,7 +11,7 @@ const FAKE = path.join(__dirname, "support", "fake-sidecar.js");
 const options = (mode, more) => ({ command: [process.execPath, FAKE, mode], ...more });
 
 /**
- * A connected fake that is closed after the test.
+ * Returns a client connected to a fake, closed after the test.
  *
  * @param {import("node:test").TestContext} t
  * @param {string} mode
@@ -19,7 +19,7 @@ const options = (mode, more) => ({ command: [process.execPath, FAKE, mode], ...m
  */
 async function fake(t, mode, more) {
   const sidecar = new Sidecar(options(mode, more));
-  await sidecar.whenReady(); // and not until it answers: some never do
+  await sidecar.whenReady(); // not whenServing: some fakes never answer
   t.after(() => sidecar.close({ timeout: 2000 }));
   return sidecar;
 }
@@ -37,7 +37,7 @@ const failure = (promise) =>
 /** @param {Sidecar} sidecar @param {string} name @returns {Promise<any>} */
 const once = (sidecar, name) => new Promise((resolve) => sidecar.on(name, resolve));
 
-test("hello is there when connect resolves, and calls are answered", async (t) => {
+test("connect resolves after hello, and calls are answered", async (t) => {
   const sidecar = await fake(t, "echo");
   assert.equal(sidecar.hello?.sidecar, "0.0.0-fake");
   assert.equal(await sidecar.invoke("sidecar:ping", "ä"), "ä");
@@ -55,12 +55,12 @@ test("listeners that are added when connect resolves miss no event", async (t) =
   assert.deepEqual(states, ["STARTING", "RUNNING"]);
 });
 
-test("a hello that comes byte by byte is put together", async (t) => {
+test("a hello that arrives byte by byte is reassembled", async (t) => {
   const sidecar = await fake(t, "bytes");
   assert.equal(await sidecar.invoke("sidecar:ping", 1), 1);
 });
 
-test("large arguments and answers cross whole", async (t) => {
+test("large arguments and answers arrive complete", async (t) => {
   const sidecar = await fake(t, "echo");
   const bytes = new Uint8Array(900_000).map((_, i) => i);
   assert.deepEqual(new Uint8Array(await sidecar.invoke("sidecar:ping", bytes)), bytes);
@@ -87,7 +87,7 @@ test("an error has code, message, hint, data and channel", async (t) => {
   assert.equal(error.channel, "sidecar:ping");
 });
 
-test("10 000 calls at once all succeed, and never more than the sidecar allows are in flight", async (t) => {
+test("10 000 calls at once all succeed, and no more than the sidecar allows are ever in flight", async (t) => {
   const sidecar = await fake(t, "echo");
   const answers = await Promise.all(Array.from({ length: 10_000 }, (_, i) => sidecar.invoke("sidecar:ping", { slow: i + 1 })));
   assert.deepEqual(
@@ -120,14 +120,14 @@ for (const [what, make] of /** @type {Array<[string, () => any]>} */ ([
   ["too many strings", () => Array.from({ length: 20 }, () => "x".repeat(1 << 20))],
   ["too many bytes", () => new Uint8Array(17 << 20)],
 ])) {
-  test(`${what} as an argument: refused at once, for the codec would write each part`, async (t) => {
+  test(`${what} as an argumentis refused at once, because the codec would write each part`, async (t) => {
     const sidecar = await fake(t, "echo");
     const value = make();
     const before = performance.now();
     const error = await failure(sidecar.invoke("sidecar:ping", value));
     assert.equal(error.code, "INVALID_ARGS");
     assert.match(error.message, /sidecar:ping: the arguments are too large/);
-    assert.ok(performance.now() - before < 10_000); // written out it takes minutes, or more memory than there is
+    assert.ok(performance.now() - before < 10_000); // encoding it would take minutes, or more memory than exists
   });
 }
 
@@ -149,12 +149,12 @@ test("a sidecar is printed without its environment", async (t) => {
   assert.doesNotMatch(JSON.stringify(sidecar), /hunter2/);
 });
 
-test("connect without arguments explains itself", async () => {
+test("connect without arguments fails with an error that says what to pass", async () => {
   const error = await failure(/** @type {any} */ (connect)());
   assert.match(error.message, /^connect: the options are missing, as in connect\(\{ settings: /);
 });
 
-test("a program that is not on the PATH: how to install one", async () => {
+test("the error for a program that is not on the PATH says how to install one", async () => {
   const error = await failure(connect({ command: ["no-such-sidecar"] }));
   assert.equal(error.code, "SIDECAR_NOT_STARTED");
   assert.match(error.hint, /^no-such-sidecar is not on the PATH.*npm install electron-backend-sidecar.*pip install/);
@@ -170,7 +170,7 @@ test("a cyclic argument is refused, the same object twice is not", async (t) => 
   assert.deepEqual(await sidecar.invoke("sidecar:ping", [shared, shared]), [shared, shared]);
 });
 
-test("a page's keys make no long error, and its text counts as the bytes that it takes", async (t) => {
+test("a page's long keys are shortened in the error, and text counts by its bytes", async (t) => {
   const sidecar = await fake(t, "echo");
   /** @type {any} */
   let deep = { "\u001b]52;c;eA==\u0007\u202e": 1n };
@@ -199,16 +199,16 @@ test("an AbortSignal cancels at once and notifies the sidecar", async (t) => {
   assert.equal((await held).code, "CANCELLED");
   await sidecar.invoke("sidecar:ping");
   const answers = await Promise.all(Array.from({ length: 16 }, () => sidecar.invoke("sidecar:ping", { slow: true })));
-  assert.equal(answers.length, 16); // the cancelled one takes no place from others
+  assert.equal(answers.length, 16); // the cancelled call does not take another one's place
   assert.equal((await failure(sidecar.call("sidecar:ping", [], { signal: AbortSignal.abort() }))).code, "CANCELLED");
 });
 
-test("a time limit ends a call that gets no answer", async (t) => {
+test("a call without an answer times out", async (t) => {
   const sidecar = await fake(t, "echo");
   assert.equal((await failure(sidecar.call("sidecar:ping", [{ hold: true }], { timeout: 30 }))).code, "TIMEOUT");
 });
 
-test("a wrong time limit is an error, and an endless one is none", async (t) => {
+test("an invalid timeout is an error, and Infinity is valid", async (t) => {
   const sidecar = /** @type {any} */ (await fake(t, "echo", { limits: { closeTimeout: Infinity, pingInterval: undefined } }));
   for (const [wrong, words] of /** @type {Array<[any, RegExp]>} */ ([
     [{ timeout: "5s" }, /call: the option timeout must be a number of milliseconds/],
@@ -235,7 +235,7 @@ test("events reach their listeners until they unsubscribe", async (t) => {
   assert.deepEqual(seen, ["one"]);
 });
 
-test("an event that comes only when asked for is asked for once, and cancelled with its last listener", async (t) => {
+test("an opt-in event is subscribed to once, and unsubscribed with its last listener", async (t) => {
   const sidecar = await fake(t, "echo");
   const first = once(sidecar, "backend:log");
   const off = sidecar.on("backend:log", () => {});
@@ -278,7 +278,7 @@ for (const [what, file] of [
   });
 }
 
-test("a sidecar that dies in mid-frame fails what is pending with its last words, and is started again", async (t) => {
+test("a sidecar that dies in mid-frame fails pending calls with its last output, and is restarted", async (t) => {
   const sidecar = await fake(t, "echo");
   const restarted = once(sidecar, "sidecar:restarted");
   const pid = sidecar.hello?.pid;
@@ -293,7 +293,7 @@ test("a sidecar that dies in mid-frame fails what is pending with its last words
   assert.equal(await sidecar.invoke("sidecar:ping", 2), 2);
 });
 
-test("rubbish in mid-stream ends the sidecar, and calls made meanwhile are answered by the next", async (t) => {
+test("garbage in mid-stream ends the sidecar, and the next one answers the calls made meanwhile", async (t) => {
   const sidecar = await fake(t, "echo");
   assert.equal((await failure(sidecar.invoke("sidecar:ping", { rubbish: true }))).code, "SIDECAR_PROTOCOL");
   assert.equal(await sidecar.invoke("sidecar:ping", 3), 3);
@@ -306,7 +306,7 @@ test("what the sidecar writes to its stderr is passed on as it arrives", async (
   assert.match(await text, /last words: disk full\n$/);
 });
 
-test("an invalid message ends the sidecar, and not the app", async (t) => {
+test("an invalid message ends the sidecar, not the app", async (t) => {
   const sidecar = await fake(t, "echo");
   const error = await failure(sidecar.invoke("sidecar:ping", { bodiless: true }));
   assert.equal(error.code, "SIDECAR_PROTOCOL");
@@ -314,7 +314,7 @@ test("an invalid message ends the sidecar, and not the app", async (t) => {
   assert.equal(await sidecar.invoke("sidecar:ping", 4), 4);
 });
 
-test("subscriptions are asked for again after a restart", async (t) => {
+test("subscriptions are renewed after a restart", async (t) => {
   const sidecar = await fake(t, "echo");
   let lines = 0;
   sidecar.on("backend:log", () => lines++);
@@ -325,7 +325,7 @@ test("subscriptions are asked for again after a restart", async (t) => {
   assert.equal(lines, 2);
 });
 
-test("restarts are bounded: then it has failed for good, reports it once, and every call fails with the reason", async (t) => {
+test("when its restarts are used up, the sidecar has failed for good: reported once, and every call fails with the reason", async (t) => {
   const sidecar = await fake(t, "echo", { limits: { restartAttempts: 2, restartDelay: 1 } });
   const failed = once(sidecar, "sidecar:failed");
   for (let i = 0; i < 3; i++) await failure(sidecar.invoke("sidecar:ping", { die: true }));
@@ -338,7 +338,7 @@ test("wrong settings are reported with the sidecar's message and not retried", a
   const error = await failure(connect(options("config", { settings })));
   assert.equal(error.code, "INVALID_CONFIG");
   assert.equal(error.hint, "1 to 65535");
-  // By the names that the app used; a variable of the app's environment keeps its name.
+  // Named as in the app's options; a variable from the app's environment keeps its name.
   const mistakes = ["backend.port is 70000", 'profile is "x"', "SIDECAR_LOG__LEVEL: log.level is 1"];
   assert.equal(error.message, ["The settings have 3 mistakes:", ...mistakes].join("\n- "));
   const sidecar = new Sidecar(options("config"));
@@ -348,7 +348,7 @@ test("wrong settings are reported with the sidecar's message and not retried", a
   assert.equal(restarts, 0);
 });
 
-test("a sidecar that answers nothing is ended and started again", async (t) => {
+test("a sidecar that stops answering is killed and restarted", async (t) => {
   const sidecar = await fake(t, "deaf", { limits: { pingInterval: 50 } });
   const pending = failure(sidecar.invoke("backend:status"));
   const restarted = once(sidecar, "sidecar:restarted");
@@ -363,7 +363,7 @@ test("a sidecar that is busy for less than the limit is left alone", async (t) =
   assert.equal(sidecar.hello?.pid, pid);
 });
 
-test("close shuts down, gives the exit status, and later calls say that it is closed", async () => {
+test("close shuts down and returns the exit status, and later calls fail with CLOSED", async () => {
   const sidecar = await connect(options("echo"));
   const pending = failure(sidecar.invoke("sidecar:ping", { hold: true }));
   assert.deepEqual(await sidecar.close(), { code: 0, error: null });
@@ -379,7 +379,7 @@ test("close reports a failed stop", async () => {
   assert.equal(result.error?.code, "SIDECAR_EXITED");
 });
 
-test("close kills a sidecar that does not end within the limit", async () => {
+test("close kills a sidecar that does not exit within the limit", async () => {
   const sidecar = new Sidecar(options("deaf"));
   await sidecar.whenReady();
   const result = await sidecar.close({ timeout: 100 });
@@ -394,14 +394,14 @@ test("close before hello ends the sidecar too", async () => {
   assert.equal((await ready).code, "CLOSED");
 });
 
-test("abandon ends the sidecar by the end of its stdin", async () => {
+test("abandon ends the sidecar by closing its stdin", async () => {
   const sidecar = await connect(options("echo"));
   sidecar.abandon();
   assert.deepEqual(await sidecar.close(), { code: 0, error: null });
 });
 
 for (const leave of /** @type {const} */ (["close", "abandon"])) {
-  test(`after ${leave}, reopen starts another sidecar, and events reach the listeners of before`, async (t) => {
+  test(`after ${leave}, reopen starts another sidecar, and events reach the earlier listeners`, async (t) => {
     const sidecar = await fake(t, "echo");
     const pid = sidecar.hello?.pid;
     const restarted = once(sidecar, "sidecar:restarted");
@@ -418,7 +418,7 @@ for (const leave of /** @type {const} */ (["close", "abandon"])) {
   });
 }
 
-test("reopen changes nothing for a sidecar that is there, and nothing for one that has failed for good", async (t) => {
+test("reopen does nothing for a running sidecar, or for one that has failed for good", async (t) => {
   const sidecar = await fake(t, "echo", { limits: { restartAttempts: 0 } });
   const pid = sidecar.hello?.pid;
   await sidecar.reopen();
@@ -431,7 +431,7 @@ test("reopen changes nothing for a sidecar that is there, and nothing for one th
   assert.equal((await failure(sidecar.invoke("sidecar:ping"))).code, "SIDECAR_EXITED");
 });
 
-test("a sidecar that is abandoned and does not end is killed", async () => {
+test("an abandoned sidecar that does not exit is killed", async () => {
   const sidecar = await connect(options("ignoreEof"));
   sidecar.abandon();
   const { code, error } = await sidecar.close();
@@ -439,7 +439,7 @@ test("a sidecar that is abandoned and does not end is killed", async () => {
   assert.equal(error?.code, "TIMEOUT");
 });
 
-test("a listener that throws stops neither the others nor the calls, and its error surfaces as any uncaught one", () => {
+test("a listener that throws stops neither other listeners nor calls, and its error surfaces as an uncaught one", () => {
   const script = `
     const { connect } = require(${JSON.stringify(require.resolve("../lib/client.js"))});
     process.on("uncaughtException", (error) => console.log("surfaced:", error.message));

@@ -1,4 +1,4 @@
-// The dashboard as a user has it: a real sidecar, a real backend, a real Chromium.
+// The dashboard as a user sees it: a real sidecar, a real backend, a real Chromium.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -13,11 +13,11 @@ const { PYTHON, httpBackend, sidecarCommand, sidecarEnv } = require("./support/s
 
 const skip = noBrowser;
 
-test("the chart library beside the page is that of its package", () => {
+test("the chart library next to the page matches its package", () => {
   execFileSync(process.execPath, [path.join(__dirname, "..", "scripts", "vendor.js"), "--check"]);
 });
 
-test("the page shows the backend, works its buttons, and says nothing to the console", { skip }, async (t) => {
+test("the page shows the backend, its buttons work, and the console stays empty", { skip }, async (t) => {
   const dashboard = await startDashboard(t, { backend: httpBackend("--say", "\x1b[31mred\x1b[0m words", "--say-stdout", "plain words") });
   const browser = await startBrowser(t);
   const { page, complaints, shows, text, shot } = await openPage(browser, dashboard.address());
@@ -37,7 +37,7 @@ test("the page shows the backend, works its buttons, and says nothing to the con
     "a chart that says what it shows",
   );
 
-  // The output, without control sequences; the filter marks what it found.
+  // The output, without control sequences; the filter highlights its matches.
   await shows("log", "red words");
   assert.ok(!(await text("log")).includes("\x1b"));
   await page.fill("#log-filter", "RED");
@@ -50,7 +50,7 @@ test("the page shows the backend, works its buttons, and says nothing to the con
   await page.selectOption("#log-stream", "both");
   await shot("running");
 
-  // A crash: in the list, in the time line, and as a report that opens and closes by keyboard.
+  // A crash: in the list, in the timeline, and as a report that opens and closes by keyboard.
   const pid = await text("pid");
   await post(`${await text("address")}/trouble/crash?kind=exception`);
   await shows("crashes", "restart 1 of 3");
@@ -71,7 +71,7 @@ test("the page shows the backend, works its buttons, and says nothing to the con
   await shows("checks", "127.0.0.1 can be reached");
   await shot("doctor");
 
-  // The buttons: off where they make no sense, and still reachable.
+  // The buttons: disabled where they make no sense, and still focusable.
   const disabled = () =>
     page.$$eval(".actions button", (all) => all.filter((one) => one.getAttribute("aria-disabled") === "true").map((one) => one.id));
   assert.deepEqual(await disabled(), ["start"]);
@@ -93,7 +93,7 @@ test("the page shows the backend, works its buttons, and says nothing to the con
   assert.equal(alive(Number(await text("pid"))), false);
 });
 
-test("a crash that is the last one is said in a banner, with what to do", { skip }, async (t) => {
+test("the final crash is shown in a banner, with what to do", { skip }, async (t) => {
   const dashboard = await startDashboard(t, {
     backend: httpBackend("--crash-after", "0.2", "--say", "System.IO.IOException: database is locked"),
     words: ["--set", "timeouts.restart_delay=0.2"],
@@ -110,7 +110,7 @@ test("a crash that is the last one is said in a banner, with what to do", { skip
   assert.deepEqual(complaints, []);
 });
 
-test("the token opens one browser: for reloads and other tabs of it, and for no other", { skip }, async (t) => {
+test("the token opens one browser, with its reloads and other tabs, and no other", { skip }, async (t) => {
   const dashboard = await startDashboard(t);
   const browser = await startBrowser(t);
   const address = dashboard.address();
@@ -130,11 +130,11 @@ test("the token opens one browser: for reloads and other tabs of it, and for no 
   await stranger.shot("locked");
   const another = await openPage(browser, new URL(address).origin);
   await another.shows("locked", "The link has no token");
-  await another.page.goto(dashboard.address()); // the same page with another fragment: nothing is loaded again
+  await another.page.goto(dashboard.address()); // the same page with another fragment: nothing is reloaded
   await another.shows("state", "Stopped");
 });
 
-test("a sidecar that dies is reported and replaced, and a page that lost the dashboard finds it again", { skip }, async (t) => {
+test("a dead sidecar is reported and replaced, and a page that lost the dashboard reconnects", { skip }, async (t) => {
   const dashboard = await startDashboard(t);
   const { page, shows, text, shot } = await openPage(await startBrowser(t), dashboard.address());
   await shows("state", "Running");
@@ -148,7 +148,7 @@ test("a sidecar that dies is reported and replaced, and a page that lost the das
   await page.getByRole("button", { name: "Dismiss" }).click();
   assert.equal(await text("banners"), "");
 
-  // A dashboard that was ended and started again on its port knows the old key no more, and says so.
+  // A dashboard restarted on the same port no longer knows the old key, and says so.
   const port = new URL(dashboard.address()).port;
   dashboard.child.kill("SIGTERM");
   await dashboard.exited;
@@ -160,7 +160,7 @@ test("a sidecar that dies is reported and replaced, and a page that lost the das
   await shows("state", "Running");
 });
 
-test("the page keeps the last lines, never more than a hundred thousand, and what the filter lets through of them", async () => {
+test("the page keeps the last lines, at most a hundred thousand, and shows those that match the filter", async () => {
   const file = path.join(__dirname, "..", "..", "sidecar", "dashboard", "page", "views", "log-store.js");
   const { LogStore, KEPT } = await import(`data:text/javascript,${encodeURIComponent(fs.readFileSync(file, "utf8"))}`);
   const store = new LogStore();
@@ -189,7 +189,7 @@ for block in range(600):
 time.sleep(600)
 `;
 
-test("a hundred thousand lines leave the page quick and small", { skip }, async (t) => {
+test("a hundred thousand lines leave the page fast and small", { skip }, async (t) => {
   const dashboard = await startDashboard(t, { backend: [PYTHON, "-I", "-S", "-c", TALKER, "{port}"], words: ["--profile", "generic"] });
   const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
   const rows = () => page.locator(".log-row").count();
@@ -216,7 +216,7 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
   await page.click("#log-end");
   await shows("log", "line 119999 ");
   assert.ok((await rows()) < 150);
-  // What the keys began scrolls on for some frames and ends at the beginning; the button came last.
+  // The keys' smooth scrolling continues for some frames, up to the top; the button came last.
   const left = await page.evaluate(async () => {
     const log = /** @type {HTMLElement} */ (document.getElementById("log"));
     const end = /** @type {HTMLElement} */ (document.getElementById("log-end"));
@@ -234,7 +234,7 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
     return log.scrollHeight - log.scrollTop - log.clientHeight;
   });
   assert.ok(left < 20, `${left} pixels from the end`);
-  // A key that comes before the frame in which the list grows: there is nothing to scroll yet, and no scroll event says what it wanted.
+  // A key pressed before the frame in which the list grows: there is nothing to scroll yet, and no scroll event shows the intent.
   await page.fill("#log-filter", "line 119998 ");
   await shows("log-count", /^1 of /);
   await page.evaluate(async () => {
@@ -254,10 +254,10 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
   assert.deepEqual(complaints, []);
 });
 
-test("a start says what it waits for, a backoff counts down, and nothing of it stays", { skip }, async (t) => {
+test("a start shows what it waits for, a backoff counts down, and both disappear afterwards", { skip }, async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "dashboard-"));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
-  const seen = path.join(folder, "seen"); // what the start shows has been read: the backend may end
+  const seen = path.join(folder, "seen"); // created once the start's display has been read: the backend may exit
   const script =
     "import os, sys, time; print('no licence found, wait', flush=True)\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.1)\nraise SystemExit(3)";
   const browser = await startBrowser(t);
@@ -286,7 +286,7 @@ test("a start says what it waits for, a backoff counts down, and nothing of it s
   assert.deepEqual(complaints, []);
 });
 
-test("lines wrap, the theme goes round and is kept, and the bundle is a zip without secrets", { skip }, async (t) => {
+test("lines wrap, the theme cycles and is remembered, and the bundle is a zip without secrets", { skip }, async (t) => {
   const dashboard = await startDashboard(t, { backend: httpBackend("--say", "word ".repeat(200)) });
   const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
   await shows("log", "word word");
@@ -325,7 +325,7 @@ test("lines wrap, the theme goes round and is kept, and the bundle is a zip with
   assert.deepEqual(complaints, []);
 });
 
-test("it is readable in the dark, at 800 pixels and at 400, and to who uses no mouse", { skip }, async (t) => {
+test("the page works in dark mode, at 800 and 400 pixels, and without a mouse", { skip }, async (t) => {
   const dashboard = await startDashboard(t, { backend: httpBackend("--say", "some words") });
   const { page, shows, shot } = await openPage(await startBrowser(t), dashboard.address());
   await shows("state", "Running");
@@ -345,7 +345,7 @@ test("it is readable in the dark, at 800 pixels and at 400, and to who uses no m
     }
     await page.setViewportSize({ width: 1280, height: 900 });
   }
-  // Forwards through everything that can be used, each with a ring around it.
+  // Tab forwards through every control; each shows a focus ring.
   await page.reload();
   await shows("state", "Running");
   await page.keyboard.press("Tab");
@@ -357,7 +357,7 @@ test("it is readable in the dark, at 800 pixels and at 400, and to who uses no m
       if (!one || one === document.body) return { name: "", ring: "" };
       return { name: one.id || one.textContent?.trim() || "", ring: window.getComputedStyle(one).outlineStyle };
     });
-    if (name === "" || order.includes(name)) break; // once round
+    if (name === "" || order.includes(name)) break; // all visited
     order.push(name);
     assert.equal(ring, "solid", name);
     await page.keyboard.press("Tab");
@@ -417,7 +417,7 @@ test(
   },
 );
 
-/** In the page: the texts whose contrast to what is behind them is below WCAG's 4.5. */
+/** Runs in the page: returns the texts whose contrast with their background is below WCAG's 4.5. */
 function faint() {
   const context = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d", { willReadFrequently: true }));
   /** @param {string[]} layers from the back to the front */

@@ -1,4 +1,4 @@
-// The shim between a page and a sidecar that misbehaves on order; the scenarios with the real one are in scenarios.test.js.
+// The shim between a page and a sidecar that misbehaves on demand; the scenarios with the real one are in scenarios.test.js.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -21,20 +21,20 @@ test("a sandboxed page has the three objects, frozen, and its first script alrea
   assert.equal(await app.page("desktopBridge.backend.getUrl()"), "http://127.0.0.1:5005");
   assert.equal(await app.page("electron.backend.getUrl()"), "http://127.0.0.1:5005");
   assert.equal(await app.page("electron.backend.getBaseUrl()"), "http://127.0.0.1:5005");
-  assert.equal(await app.page("desktopBridge.getAppEnvironment()"), "production"); // of the fake's bootstrap
+  assert.equal(await app.page("desktopBridge.getAppEnvironment()"), "production"); // from the fake's bootstrap
   assert.equal(await app.page("desktopBridge.environment.version"), "7.8.9");
   assert.equal(await app.page("electron.runtime.refresh().then((one) => one.paths.logs)"), "/l");
   assert.equal(await app.page("desktopBridge.getDiagnosticInfo().then((one) => one.os.hostname)"), "fake");
   assert.equal(await app.page("typeof require + typeof ipcRenderer"), "undefinedundefined");
 });
 
-test("a second name is there if it was requested", async (t) => {
+test("a requested alias is exposed", async (t) => {
   const app = await startApp(t, { ...fake(), additionalArguments: ["--electron-backend-sidecar-alias=acme"] });
   assert.equal(await app.page("acme.backend.status().then((one) => one.running)"), false);
   assert.equal(await app.page("typeof electron.backend.status"), "function");
 });
 
-test("an app's own unsandboxed preload puts the sidecar's objects beside its own", async (t) => {
+test("an app's own unsandboxed preload exposes the sidecar's objects next to its own", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "preload.js" });
   assert.deepEqual((await app.facts()).preloadErrors, []);
   assert.equal(await app.page("electron.menu.name()"), "the app's own");
@@ -47,7 +47,7 @@ test("a sandboxed preload cannot require the package: that is what the standalon
   assert.match((await app.facts()).preloadErrors[0], /module not found: electron-backend-sidecar\/preload/);
 });
 
-test("a window made before the sidecar is there has the shape, and learns the address by the first state", async (t) => {
+test("a window opened before the sidecar runs has all objects, and learns the address from the first state", async (t) => {
   const app = await startApp(t, { ...fake(), windowFirst: true });
   await until(async () => (await app.facts()).bootstrap, "the sidecar");
   await app.command("call", "sidecar:ping", {
@@ -63,7 +63,7 @@ test("a window made before the sidecar is there has the shape, and learns the ad
   assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), "http://127.0.0.1:6006"); // kept for the next run
 });
 
-test("a call that a page makes before the sidecar is there waits for it", async (t) => {
+test("a page's call made before the sidecar runs waits for it", async (t) => {
   const file = path.join(__dirname, `hello-${process.pid}`);
   t.after(() => fs.rmSync(file, { force: true }));
   const app = await startApp(t, {
@@ -78,7 +78,7 @@ test("a call that a page makes before the sidecar is there waits for it", async 
   assert.notEqual((await app.facts()).sidecarPid, null);
 });
 
-test("a page in a view is answered and hears events; a webview, whatever it shows, is refused", async (t) => {
+test("a page in a view gets answers and events; a webview is refused whatever it shows", async (t) => {
   const app = await startApp(t, fake());
   await app.command("makeView", "browserView");
   assert.equal(await app.command("view", "electron.backend.status().then((one) => one.running)"), false);
@@ -106,7 +106,7 @@ test("a page of the app's own protocol is refused with one warning, which names 
   assert.match(warnings[0] ?? "", /allowedOrigins: \["http:\/\/app\.example"\]/);
 });
 
-test("small arguments that are huge on the wire do not hold the app up", async (t) => {
+test("small arguments that are huge on the wire do not block the app", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
   const shared =
     "(() => { let a = []; for (let i = 0; i < 28; i++) a = [a, a]; return raw.invoke('backend:logs', a).catch((error) => error.message); })()";
@@ -114,7 +114,7 @@ test("small arguments that are huge on the wire do not hold the app up", async (
   assert.equal(await app.page("electron.backend.status().then((one) => one.running)").catch(() => false), false);
 });
 
-test("every window hears an event, and a closed one disturbs no other", async (t) => {
+test("every window gets an event, and a closed one does not disturb the others", async (t) => {
   const app = await startApp(t, fake());
   await app.command("makeWindow");
   await app.command("makeWindow");
@@ -138,7 +138,7 @@ test("a page that loads after the backend moved to another port reads the new ad
   assert.equal(await app.page("atLoad", 1), "http://127.0.0.1:7007");
 });
 
-test("a state that comes in one piece with the first bootstrap is not overwritten by it", async (t) => {
+test("a state that arrives together with the first bootstrap is not overwritten by it", async (t) => {
   const app = await startApp(t, fake("readyAtOnce"));
   const { backend } = (await app.facts()).bootstrap;
   assert.deepEqual([backend.ready, backend.pid], [true, 9]);
@@ -153,7 +153,7 @@ test("a sidecar that dies right after its hello is restarted before a failure is
   assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
 });
 
-test("a late listener gets the last event, each gets the payload alone, and none after it unsubscribed", async (t) => {
+test("a late listener gets the last event, listeners get only the payload, and nothing after they unsubscribe", async (t) => {
   const app = await startApp(t, fake());
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 1, pid: 1, url: null } });
   await app.page("window.seen = []; window.off = electron.backend.onStateChanged((...all) => seen.push([all.length, all[0].n])); 0");
@@ -177,7 +177,7 @@ test("a late listener gets the last event, each gets the payload alone, and none
   ]);
 });
 
-test("a listener that throws shows in the page's console and stops no other", async (t) => {
+test("a listener's exception appears in the page's console and does not stop the others", async (t) => {
   const app = await startApp(t, fake());
   await app.page(
     "window.seen = 0; electron.backend.onStateChanged(() => { throw new Error('page bug'); }); electron.backend.onStateChanged(() => seen++); 0",
@@ -187,7 +187,7 @@ test("a listener that throws shows in the page's console and stops no other", as
   await until(async () => (await app.facts()).console.some((/** @type {string} */ line) => line.includes("page bug")), "the console");
 });
 
-test("log lines come only to the page that asked, until it unsubscribes or is gone", async (t) => {
+test("log lines go only to the page that subscribed, until it unsubscribes or is gone", async (t) => {
   const app = await startApp(t, fake());
   await app.command("makeWindow");
   await app.page("window.lines = 0; window.off = electron.backend.onLog(() => lines++); 0", 1);
@@ -201,7 +201,7 @@ test("log lines come only to the page that asked, until it unsubscribes or is go
   await until(async () => (await asked()).slice(-2).join() === "unsubscribe,backend:log", "cancelled with the window");
 });
 
-test("what a page may not: other channels, events, and the sidecar's own", async (t) => {
+test("a page may not use other channels, other events, or the sidecar's own", async (t) => {
   const app = await startApp(t, fake());
   assert.match(
     await app.page("electron.invoke('shell:run').catch((error) => error.message)"),
@@ -236,7 +236,7 @@ test("not even a preload with the raw ipcRenderer reaches the sidecar's own chan
   assert.equal((await app.page("raw.invoke('electron-backend-sidecar:lastError')")).code, "INVALID_ARGS");
 });
 
-test("the emulation is as strict as Electron: keys once, errors by their text, depth, functions", async (t) => {
+test("the emulation is as strict as Electron about duplicate keys, error texts, depth and functions", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
   assert.deepEqual(await app.page("preloadFailures"), ["Cannot bind an API on top of an existing property on the window object", "getter"]);
   const sync = await app.page(
@@ -253,14 +253,14 @@ test("the emulation is as strict as Electron: keys once, errors by their text, d
   );
 });
 
-test("a legacy call drops its arguments, so that it can be a click's handler", async (t) => {
+test("a legacy call drops its arguments, so that it can be a click handler", async (t) => {
   const app = await startApp(t, fake());
   await app.page(`const button = document.createElement("button"); document.body.append(button);
                   button.onclick = (event) => { window.answer = electron.backend.restart(event, { a: 1 }); }; button.click(); 0`);
   assert.deepEqual(await app.page("answer"), { success: true, url: "args []" });
 });
 
-test("a page of a foreign origin is refused, hears nothing, and does not hang", async (t) => {
+test("a page of a foreign origin is refused, gets no events, and does not hang", async (t) => {
   const app = await startApp(t, fake());
   await app.command(
     "serve",
@@ -312,7 +312,7 @@ test("a window closed in mid-call and a storm of reloads leave a working app", a
   await app.command("makeWindow");
   await app.command("closeWindow", 0);
   for (let i = 0; i < 25; i++) {
-    void app.page("electron.backend.onLog(() => {}); electron.backend.status()").catch(() => {}); // left behind by the reload
+    void app.page("electron.backend.onLog(() => {}); electron.backend.status()").catch(() => {}); // pending when the page reloads
     await app.command("reload");
   }
   assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
@@ -377,7 +377,7 @@ test("errors in the main process itself have code and hint", async (t) => {
   });
 });
 
-test("while the sidecar is away pages get answers that are true, and later those of the next sidecar", async (t) => {
+test("while no sidecar runs pages get truthful answers, and later those of the next sidecar", async (t) => {
   const app = await startApp(t, { ...fake("echo", { limits: { restartAttempts: 0 } }), ...QUIET });
   await app.command("callError", "sidecar:ping", { die: true });
   await until(async () => (await app.facts()).fatal.length, "onFatal");
@@ -410,7 +410,7 @@ for (const [mode, words] of /** @type {Array<[string, RegExp]>} */ ([
   });
 }
 
-test("a sidecar that cannot be spawned: attach rejects, onFatal hears it, and the app can quit", async (t) => {
+test("a sidecar that cannot be spawned: attach rejects, onFatal is called, and the app can quit", async (t) => {
   const app = await startApp(t, { options: { command: ["/nowhere/sidecar"] }, ...QUIET });
   const { fatal, attachError } = await app.facts();
   assert.equal(fatal[0].code, "SIDECAR_NOT_STARTED");
@@ -420,20 +420,20 @@ test("a sidecar that cannot be spawned: attach rejects, onFatal hears it, and th
   assert.equal(await app.exited, 0);
 });
 
-test("a quit that is asked for again and again happens once, and is held up until the sidecar is gone", async (t) => {
+test("a quit requested repeatedly happens once, and is delayed until the sidecar is gone", async (t) => {
   const app = await startApp(t, fake());
   for (let i = 0; i < 3; i++) void app.command("quit").catch(() => {});
   assert.equal(await app.exited, 0);
   assert.equal(app.output().match(/EMITTED quit/g)?.length, 1);
 });
 
-test("a sidecar that does not end holds the quit up for the limit only", async (t) => {
+test("a sidecar that does not exit delays the quit only until the limit", async (t) => {
   const app = await startApp(t, { ...fake("deafLater", { limits: { closeTimeout: 400 } }) });
   void app.command("quit").catch(() => {});
   assert.equal(await app.exited, 0);
 });
 
-test("before an update the backend is stopped first, and the quit then passes", async (t) => {
+test("before an update the backend is stopped, and the quit then goes through", async (t) => {
   const app = await startApp(t, { ...fake(), quitWithWindows: false });
   await app.command("emit", "autoUpdater", "before-quit-for-update");
   await until(async () => (await app.facts()).sidecarPid === null, "the sidecar is gone");
@@ -441,7 +441,7 @@ test("before an update the backend is stopped first, and the quit then passes", 
   assert.equal(await app.exited, 0);
 });
 
-test("a quit that a window refuses leaves an app that works, and the next quit passes", async (t) => {
+test("a quit that a window refuses leaves a working app, and the next quit goes through", async (t) => {
   const app = await startApp(t, fake());
   const { sidecarPid } = await app.facts();
   await app.command("refuseClose", true);
@@ -457,7 +457,7 @@ test("a quit that a window refuses leaves an app that works, and the next quit p
   assert.equal(await app.exited, 0);
 });
 
-test("a logoff that another app refuses leaves an app that works", { skip: EMULATED }, async (t) => {
+test("a logoff that another app refuses leaves a working app", { skip: EMULATED }, async (t) => {
   const app = await startApp(t, fake());
   const { sidecarPid } = await app.facts();
   await app.command("emitOnWindow", "query-session-end");
@@ -468,7 +468,7 @@ test("a logoff that another app refuses leaves an app that works", { skip: EMULA
   assert.equal(await app.exited, 0);
 });
 
-test("at the end of a Windows session the short path is taken: the end of stdin, without waiting", async (t) => {
+test("at the end of a Windows session stdin is closed, without waiting", async (t) => {
   const file = path.join(__dirname, `end-${process.pid}`);
   t.after(() => fs.rmSync(file, { force: true }));
   const app = await startApp(t, fake("echo", { env: { FAKE_END_FILE: file } }));

@@ -1,4 +1,4 @@
-// The observers for OpenTelemetry and Sentry, with the SDKs of both, beside a real sidecar whose backend crashes.
+// The observers for OpenTelemetry and Sentry, with both SDKs and a real sidecar whose backend crashes.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -14,7 +14,7 @@ const { httpBackend, noSidecar, sidecarCommand, sidecarEnv } = require("./suppor
 const [major = 0] = process.versions.node.split(".").map(Number);
 const skip = noSidecar || (major < 20 && "the SDKs need Node 20");
 
-/** Numbers by metric and attributes, as the app's exporter would send them. @param {any} reader */
+/** Returns numbers by metric and attributes, as the app's exporter would send them. @param {any} reader */
 async function collect(reader) {
   const { resourceMetrics, errors } = await reader.collect();
   assert.deepEqual(errors, []);
@@ -29,7 +29,7 @@ async function collect(reader) {
   return Object.fromEntries(points);
 }
 
-/** Providers of an app, and what they were given. */
+/** Returns an app's providers, and access to what they recorded. */
 function openTelemetrySdk() {
   const { MeterProvider, MetricReader } = require("@opentelemetry/sdk-metrics");
   const { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = require("@opentelemetry/sdk-trace-base");
@@ -43,7 +43,7 @@ function openTelemetrySdk() {
   return { meterProvider: new MeterProvider({ readers: [reader] }), tracerProvider, reader, spans };
 }
 
-/** Sentry's own client, and the envelopes that it would send. */
+/** Returns Sentry's own client, and the envelopes that it would send. */
 function sentrySdk() {
   const { createTransport, Scope } = require("@sentry/core");
   const { ServerRuntimeClient } = require("@sentry/core/server");
@@ -116,7 +116,7 @@ test("OpenTelemetry: starts, crashes by cause, restarts, forced stops, durations
   );
 });
 
-test("OpenTelemetry: a start that fails is a span with its cause, and the end of the observation ends everything", { skip }, async (t) => {
+test("OpenTelemetry: a start that fails is a span with its cause, and stopping the observer ends everything", { skip }, async (t) => {
   const { openTelemetry } = require("electron-backend-sidecar/opentelemetry");
   const { reader, spans, ...providers } = openTelemetrySdk();
   const command = httpBackend("--say", "the database is locked", "--exit-before-listening", "64");
@@ -143,11 +143,11 @@ test("Sentry: each crash is an event with its fingerprint, and the masked report
   };
   /** @type {any[]} */
   const crashes = [];
-  /** The first may come with hello, where this process has to wait for its turn. @param {any} sidecar */
+  /** The first crash may arrive together with hello if this process is slow to run. @param {any} sidecar */
   const collecting = (sidecar) => void sidecar.on("backend:crash", (/** @type {any} */ crash) => crashes.push(crash));
   await start(t, { observers: [sentry({ sdk }), collecting] }, settings);
   await until(() => sent.length === 2, "two events");
-  // Each is sent when its report has been read, which the second crash may have first.
+  // Each event is sent once its report has been read, which may happen for the second crash first.
   const found = sent.map((envelope) => crashes.find(({ name }) => envelope.includes(`"filename":"${name}.log"`)));
   assert.deepEqual(new Set(found), new Set(crashes), "the report of each is attached");
   for (const [index, envelope] of sent.entries()) {
@@ -162,7 +162,7 @@ test("Sentry: each crash is an event with its fingerprint, and the masked report
   assert.equal(crashes[0].fingerprint, crashes[1].fingerprint);
 });
 
-test("Sentry: a missing SDK is an error where it is forgotten, and no report is attached where it is not wanted", { skip }, async (t) => {
+test("Sentry: a missing SDK is an error at once, and attachReport: false attaches no report", { skip }, async (t) => {
   const { sentry } = require("electron-backend-sidecar/sentry");
   assert.throws(() => sentry(/** @type {any} */ (undefined)), /sdk must be the Sentry SDK/);
   assert.throws(() => sentry({ sdk: /** @type {any} */ ({}) }), TypeError);
@@ -178,7 +178,7 @@ test("Sentry: a missing SDK is an error where it is forgotten, and no report is 
   assert.deepEqual(captured[0][1], {});
 });
 
-test("without an observer neither library is loaded", () => {
+test("neither library is loaded without an observer", () => {
   const { execFileSync } = require("node:child_process");
   const script = `for (const entry of ["client", "main", "preload"]) require("electron-backend-sidecar/" + entry); console.log(Object.keys(require.cache).filter((name) => /opentelemetry|sentry/.test(name)).length)`;
   assert.equal(execFileSync(process.execPath, ["-e", script], { cwd: path.join(__dirname, ".."), encoding: "utf8" }), "0\n");

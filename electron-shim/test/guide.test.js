@@ -1,4 +1,4 @@
-// docs/embedding.md: the files that it shows, written down as they stand, run as an app in the emulated Electron.
+// docs/embedding.md: the files that it shows, copied verbatim, run as an app in the emulated Electron.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -43,7 +43,7 @@ test("the app of the guide shows its backend's answer, survives its death, and l
   assert.equal(alive(after.pid), false);
 });
 
-test("a mistake in the backend reaches the page with a remedy, as the guide says", { skip }, async (t) => {
+test("an error in the backend reaches the page with a remedy, as the guide says", { skip }, async (t) => {
   const broken = writtenDown(t, (name, text) => (name === "backend.py" ? `syntax error\n${text}` : text));
   const app = await startApp(t, { main: path.join(broken, "main.js"), holdDialog: true }, env);
   await until(() => app.page("document.getElementById('answer')?.value").catch(() => ""), "the failure on the page");

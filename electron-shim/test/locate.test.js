@@ -1,4 +1,4 @@
-// Where the packed sidecar is looked for, and what is said when it is not there, or not whole.
+// Where the packed sidecar is searched for, and the error when it is missing or damaged.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -44,7 +44,7 @@ function command({ packaged = true, ...options }, host = {}) {
   return sidecarCommand(/** @type {any} */ ({ app, ...options }), all);
 }
 
-test("the platform's package, the resources, the variable, the option, the whole command: the later one wins", () => {
+test("of the platform's package, the resources, the variable, the option and the command, the later one wins", () => {
   const installed = put("node_modules/electron-backend-sidecar-linux-x64/sidecar/sidecar");
   assert.deepEqual(command({}), { command: [installed] });
   assert.deepEqual(command({ packaged: false }), { command: [installed] });
@@ -95,7 +95,7 @@ for (const [platform, arch, name, program] of /** @type {const} */ ([
     const inAsar = path.join(root, "resources", "app.asar", "node_modules", "electron-backend-sidecar", "lib", "client");
     assert.deepEqual(command({}, { platform, arch, from: inAsar }), { command: [unpacked] });
     assert.deepEqual(command({}, { platform, arch, appPath: path.join(root, "resources", "app.asar") }), { command: [unpacked] });
-    if (process.platform === "win32") return; // making links needs a privilege there
+    if (process.platform === "win32") return; // creating links needs a privilege there
     const store = put(`pnpm/node_modules/${own}`);
     put("pnpm/node_modules/electron-backend-sidecar/package.json", "{}");
     fs.mkdirSync(path.join(root, "bundled", "node_modules"), { recursive: true });
@@ -108,14 +108,14 @@ for (const [platform, arch, name, program] of /** @type {const} */ ([
 }
 
 test("a package that is packed inside the asar is not started, and the error says how to unpack it", () => {
-  // Where Electron reads from an asar as from a folder, and the system cannot.
+  // Electron reads from an asar as from a folder; the system cannot.
   const file = put("resources/app.asar/node_modules/electron-backend-sidecar-linux-x64/sidecar/sidecar");
   const { command: words, startHint } = command({}, { appPath: path.join(root, "resources", "app.asar") });
   assert.notEqual(words[0], file);
   assert.match(startHint ?? "", /packed inside an asar.*asarUnpack.*electron-forge packagerConfig\.asar/s);
 });
 
-test("the code that runs knows its folder, whatever a bundler made of __dirname", () => {
+test("the running code knows its folder, whatever a bundler put into __dirname", () => {
   assert.equal(ownFolder(), path.join(__dirname, "..", "lib", "client"));
 });
 
@@ -128,7 +128,7 @@ test("never Python in a packaged app, whatever its arguments say", () => {
   }
 });
 
-test("while developing, Python, isolated from the working directory; a name that leads nowhere is an error all the same", () => {
+test("in development Python is used, isolated from the working directory, and a named folder that does not exist is still an error", () => {
   const { command: words, startHint } = command({ packaged: false });
   assert.deepEqual(words, ["python3", "-P", "-m", "sidecar"]);
   assert.match(
@@ -145,7 +145,7 @@ test("while developing, Python, isolated from the working directory; a name that
   }
 });
 
-test("a sidecar that is in none of the places: the error lists them, with the remedy", async () => {
+test("if the sidecar is in none of the places, the error lists them, with the remedy", async () => {
   fs.mkdirSync(path.join(root, "resources", "sidecar", "sidecar"), { recursive: true }); // a folder is not a program
   const where = command({});
   await assert.rejects(connect({ command: [...where.command], startHint: where.startHint ?? "" }), (/** @type {any} */ error) => {
@@ -157,7 +157,7 @@ test("a sidecar that is in none of the places: the error lists them, with the re
   });
 });
 
-/** A folder as packaging/build makes it, with three files. */
+/** Creates a folder as packaging/build does, with three files. */
 function packed() {
   const program = put("sidecar");
   for (const name of ["_internal/one.so", "_internal/two.so", "LICENSES.txt"]) put(name, "12345");
@@ -165,7 +165,7 @@ function packed() {
   return program;
 }
 
-test("a folder that lost files, or got them half, says which", () => {
+test("the error for a folder with missing or truncated files names them", () => {
   const program = packed();
   assert.equal(folderDamage(program), null);
   put("_internal/two.so", "12345 and a signature");
@@ -199,7 +199,7 @@ test(
   },
 );
 
-test("an older sidecar under a newer package is refused, and the error names it", async () => {
+test("a sidecar older than the package is refused, and the error names it", async () => {
   await assert.rejects(connect({ command: fakeCommand("old-protocol") }), (/** @type {any} */ error) => {
     assert.equal(error.code, "SIDECAR_PROTOCOL");
     assert.match(error.message, /speaks protocol 0, this package speaks 1/);

@@ -1,4 +1,4 @@
-// Mistakes in the options, names of channels and events: each is an error at once that says what to write instead.
+// A mistake in an option or in the name of a channel or event fails at once and says what to write instead.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -62,7 +62,7 @@ for (const [options, words] of ATTACH) {
   });
 }
 
-test("an attachSidecar that fails half-way leaves nothing registered and nothing running", async (t) => {
+test("a failed attachSidecar leaves nothing registered and nothing running", async (t) => {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "shim-options-"));
   t.after(() => fs.rmSync(home, { recursive: true, force: true }));
   /** @type {Set<string>} */
@@ -84,7 +84,7 @@ test("an attachSidecar that fails half-way leaves nothing registered and nothing
   assert.equal(sidecar.closing, true);
 });
 
-test("attachSidecar takes all of Electron's modules, options that are null, and every kind of origin", () => {
+test("attachSidecar accepts all of Electron's modules, null options, and every kind of origin", () => {
   const modules = {
     Menu: class {},
     net: {},
@@ -98,7 +98,7 @@ test("attachSidecar takes all of Electron's modules, options that are null, and 
   checkAttachOptions({ ...ELECTRON, allowedOrigins: ["file://", "null", "app://main", "http://127.0.0.1:5173", "my-app.x+y://host"] });
 });
 
-test("a repeated call may leave options out and bring its own functions, and must not ask for something else", () => {
+test("a repeated call may omit options and pass its own functions, but not change an option", () => {
   const first = { settings: { timeouts: { startup: 5 } }, onFatal: () => {}, observers: [() => {}] };
   for (const again of [{}, { ...first, onFatal: () => {} }, { settings: { timeouts: { startup: 5 } } }, { limits: {}, env: undefined }])
     checkRepeated(again, first);
@@ -106,7 +106,7 @@ test("a repeated call may leave options out and bring its own functions, and mus
     assert.throws(() => checkRepeated(other, first), new RegExp(`another value of: ${Object.keys(other)}\\.`));
 });
 
-test("Electron's own program is no backend, unless it runs as Node", () => {
+test("Electron's own program is refused as the backend, unless it runs as Node", () => {
   const host = { execPath: "/opt/electron", versions: { electron: "42.0.0" } };
   /** @param {string[]} command @param {object} [env] */
   const check = (command, env) => checkAttachOptions({ ...ELECTRON, settings: { backend: { command, env } } }, host);
@@ -117,7 +117,7 @@ test("Electron's own program is no backend, unless it runs as Node", () => {
   check(["node", "server.js"]);
 });
 
-test("the sections that do not belong beside settings are those of the settings", () => {
+test("every section of the settings is refused as an option next to settings", () => {
   const types = fs.readFileSync(path.join(__dirname, "..", "types", "protocol.d.ts"), "utf8");
   const [, settings = ""] = /export interface Settings \{\n([^]*?)\n\}/.exec(types) ?? [];
   const names = [...settings.matchAll(/^ {2}(\w+)\?/gm)].map(([, name]) => name);
@@ -140,7 +140,7 @@ for (const [options, words] of CONNECT) {
   });
 }
 
-test("an unknown event is an error with the name that was meant", () => {
+test("an unknown event is an error that suggests the right name", () => {
   const listeners = new Listeners();
   assert.throws(
     () => listeners.add("backend:stateChange", () => {}),
@@ -150,7 +150,7 @@ test("an unknown event is an error with the name that was meant", () => {
   assert.throws(() => listeners.add("backend:crash", /** @type {any} */ (null)), /the listener of backend:crash must be a function/);
 });
 
-test("in a page an unknown channel or event is an error with the name that was meant", async () => {
+test("in a page an unknown channel or event is an error that suggests the right name", async () => {
   const page = createBackendApi(/** @type {any} */ ({ on: () => {}, send: () => {}, sendSync: () => null, invoke: async () => null }));
   await assert.rejects(page.invoke("backend:statsu"), /"backend:statsu" is not a channel of the backend\. Did you mean backend:status\?/);
   await assert.rejects(

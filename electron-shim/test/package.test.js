@@ -1,4 +1,4 @@
-// What npm would publish: what users need and no more, and every entry loads from it.
+// The package as npm would publish it has what users need and no more, and every entry loads from it.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -24,7 +24,7 @@ function packed() {
   return JSON.parse(text)[0].files.map((/** @type {{path: string}} */ file) => file.path);
 }
 
-test("the package holds the library, its types, the preload, and nothing of tests, benches or tools", () => {
+test("the package contains the library, its types and the preload, but no tests, benchmarks or tools", () => {
   const files = packed();
   for (const file of files) {
     assert.match(file, /^(esm\/.*\.mjs|lib\/.*\.m?js|types\/\w+\.d\.m?ts|preload\.standalone\.js|README\.md|LICENSE|package\.json)$/, file);
@@ -35,7 +35,7 @@ test("the package holds the library, its types, the preload, and nothing of test
     assert.ok(files.includes(target.slice(2)), `${target} is exported and not in the package`);
 });
 
-test("it has one dependency besides the sidecar of each platform in the same version, and requires nothing else", () => {
+test("the package has one dependency besides each platform's sidecar in the same version, and requires nothing else", () => {
   assert.deepEqual(Object.keys(manifest.dependencies), ["msgpackr"]);
   const platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64"];
   assert.deepEqual(
@@ -67,7 +67,7 @@ test("nothing runs when the package is installed, from the registry or from a ta
   for (const event of ["preinstall", "install", "postinstall", "prepare"]) assert.equal(manifest.scripts[event], undefined, event);
 });
 
-test("a page that a message names has an address that a user of the package can open", () => {
+test("a documentation page named in a message has an address that a user can open", () => {
   const { pageUrl } = require("../lib/docs.js");
   const repository = manifest.repository.url.replace(/^git\+|\.git$/g, "");
   const sources = packed()
@@ -82,7 +82,7 @@ test("a page that a message names has an address that a user of the package can 
   for (const source of sources) assert.doesNotMatch(source, /\bdocs\/\w+\.md/);
 });
 
-test("the types say any nowhere, and unknown only of what is not looked at", () => {
+test("the types never say any, and unknown only for values that are not read", () => {
   for (const file of fs.readdirSync(path.join(ROOT, "types"))) {
     const code = fs.readFileSync(path.join(ROOT, "types", file), "utf8").replace(/\/\*[^]*?\*\/|\/\/.*|"[^"\n]*"/g, "");
     assert.deepEqual(code.match(/\bany\b.*/g), null, file);
@@ -92,7 +92,7 @@ test("the types say any nowhere, and unknown only of what is not looked at", () 
   }
 });
 
-test("an app that has the packed package in its node_modules: CommonJS, ESM, and strict types by Node's and a bundler's rules", (t) => {
+test("an app with the packed package in its node_modules can use CommonJS, ESM, and strict types by Node's and a bundler's rules", (t) => {
   const app = fs.mkdtempSync(path.join(os.tmpdir(), "shim-installed-"));
   t.after(() => fs.rmSync(app, { recursive: true, force: true }));
   const own = path.join(app, "node_modules", "electron-backend-sidecar");
@@ -127,12 +127,12 @@ test("an app that has the packed package in its node_modules: CommonJS, ESM, and
     const flags = ["--noEmit", "--strict", "--target", "es2022", "--module", String(rules[0]), "--moduleResolution", String(rules[1])];
     assert.equal(run(require.resolve("typescript/bin/tsc"), ...flags, "page.ts", "main.ts"), "");
   }
-  // What is left of the page when its types are gone asks no bundler for anything.
+  // Without its types, the page imports nothing and needs no bundler.
   run(require.resolve("typescript/bin/tsc"), "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "page.ts");
   assert.doesNotMatch(fs.readFileSync(path.join(app, "page.js"), "utf8"), /electron-backend-sidecar/);
 });
 
-test("the modules for bundlers are those of the library, and load", async () => {
+test("the modules for bundlers match the library, and load", async () => {
   const { modules } = require("../scripts/esm.js");
   const files = packed().filter((file) => file.startsWith("esm/"));
   assert.deepEqual(files.map((file) => file.slice(4)).sort(), [...modules().keys()].map((name) => name.replaceAll("\\", "/")).sort());
@@ -172,7 +172,7 @@ test("the standalone preload requires Electron alone", () => {
   );
 });
 
-test("CommonJS and ESM give the same things", async () => {
+test("CommonJS and ESM export the same objects", async () => {
   for (const entry of ["client", "main", "opentelemetry", "preload", "sentry"]) {
     const common = require(`electron-backend-sidecar/${entry}`);
     const esm = await import(`electron-backend-sidecar/${entry}`);

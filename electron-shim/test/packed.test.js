@@ -35,7 +35,7 @@ function start(folder) {
   return connect({ command, ...(startHint ? { startHint } : {}), settings, limits: { restartAttempts: 0 } });
 }
 
-test("the packed sidecar in an app's resources is found, answers and leaves", { skip }, async () => {
+test("the packed sidecar in an app's resources is found, answers and exits", { skip }, async () => {
   const sidecar = await start(resources());
   assert.deepEqual(await sidecar.call("sidecar:ping", [7]), 7);
   assert.deepEqual(await sidecar.close(), { code: 0, error: null });
@@ -48,7 +48,7 @@ const damages = [
 ];
 for (const [how, damage] of damages) {
   for (const pattern of [/^(libpython.*|python3\d+\.dll)$/, /^_core\..*(so|pyd)$/, /^base_library\.zip$/]) {
-    test(`a packed sidecar of which ${pattern} ${how}: the error names it, with the remedy`, { skip }, async () => {
+    test(`if ${pattern} of a packed sidecar ${how}, the error names it, with the remedy`, { skip }, async () => {
       const folder = resources();
       const files = fs.readdirSync(path.join(folder, "sidecar"), { recursive: true, encoding: "utf8" });
       const file = files.find((one) => pattern.test(path.basename(one))) ?? assert.fail(`no ${pattern} inside`);
@@ -68,7 +68,7 @@ for (const [how, damage] of damages) {
   }
 }
 
-test("a packed sidecar whose program is missing: the error lists the places", { skip }, async () => {
+test("if a packed sidecar's program is missing, the error lists the places", { skip }, async () => {
   const folder = resources();
   fs.rmSync(path.join(folder, "sidecar", NAME));
   await assert.rejects(start(folder), (/** @type {any} */ error) => {

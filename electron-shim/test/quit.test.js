@@ -1,4 +1,4 @@
-// Whether the app may leave, decided over every order of events; the same with real processes is in electron.test.js.
+// Whether the app may quit, for every order of events; electron.test.js tests the same with real processes.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -60,7 +60,7 @@ function emit(emitter, name) {
   return event.defaultPrevented;
 }
 
-test("a quit waits for the sidecar, is asked for again once, and then passes", async () => {
+test("a quit waits for the sidecar, is requested again once, and then goes through", async () => {
   const { app, said, closed } = setUp();
   assert.equal(emit(app, "before-quit"), true);
   assert.equal(emit(app, "before-quit"), true);
@@ -71,7 +71,7 @@ test("a quit waits for the sidecar, is asked for again once, and then passes", a
   assert.equal(emit(app, "before-quit"), false);
 });
 
-test("a quit that another listener holds up is left alone until it comes again", async () => {
+test("a quit that another listener prevents changes nothing until the next quit", async () => {
   const { app, said } = setUp();
   app.prependListener("before-quit", (/** @type {any} */ event) => event.preventDefault());
   assert.equal(emit(app, "before-quit"), true);
@@ -80,7 +80,7 @@ test("a quit that another listener holds up is left alone until it comes again",
 });
 
 for (const name of ["before-quit", "will-quit"]) {
-  test(`a quit that a later listener of ${name} prevents brings the sidecar back, and the next quit is held again`, async () => {
+  test(`a quit that a later listener of ${name} prevents restarts the sidecar, and the next quit is delayed again`, async () => {
     const { app, said, closed } = setUp();
     let refuse = true;
     app.on(name, (/** @type {any} */ event) => refuse && event.preventDefault());
@@ -99,7 +99,7 @@ for (const name of ["before-quit", "will-quit"]) {
   });
 }
 
-test("what belongs to a window goes with it, and the rest with the subscriptions", async () => {
+test("a window's listeners are removed with it, and the others with the subscriptions", async () => {
   const subscriptions = new Subscriptions();
   const { app, window, makeWindow, autoUpdater } = setUp({ subscriptions });
   const other = makeWindow();
@@ -116,7 +116,7 @@ for (const [what, refuse] of /** @type {Array<[string, (window: any) => void]>} 
   ],
   ["a page's beforeunload", (window) => emit(window.webContents, "will-prevent-unload")],
 ])) {
-  test(`a quit that ${what} refuses brings the sidecar back, and the next quit is held again`, async () => {
+  test(`a quit that ${what} refuses restarts the sidecar, and the next quit is delayed again`, async () => {
     const { app, window, said, closed } = setUp();
     emit(app, "before-quit");
     await closed();
@@ -128,14 +128,14 @@ for (const [what, refuse] of /** @type {Array<[string, (window: any) => void]>} 
   });
 }
 
-test("a window that refuses to close without a quit, or whose beforeunload is overruled, changes nothing", async () => {
+test("a window that refuses to close outside a quit, or whose beforeunload is overruled, changes nothing", async () => {
   const { app, window, said, closed } = setUp();
   window.on("close", (/** @type {any} */ event) => event.preventDefault());
   emit(window, "close");
   emit(window.webContents, "will-prevent-unload");
   await settle();
   assert.deepEqual(said, []);
-  window.webContents.on("will-prevent-unload", (/** @type {any} */ event) => event.preventDefault()); // "leave all the same"
+  window.webContents.on("will-prevent-unload", (/** @type {any} */ event) => event.preventDefault()); // "leave anyway"
   emit(app, "before-quit");
   await closed();
   emit(window.webContents, "will-prevent-unload");
@@ -143,20 +143,20 @@ test("a window that refuses to close without a quit, or whose beforeunload is ov
   assert.deepEqual(said, ["close", "quit"]);
 });
 
-test("an update stops the sidecar before windows close; one that refuses cancels that", async () => {
+test("an update stops the sidecar before windows close; a window that refuses restarts it", async () => {
   const { autoUpdater, app, window, said, closed } = setUp();
   autoUpdater.emit("before-quit-for-update");
   emit(window.webContents, "will-prevent-unload");
   await settle();
-  await closed(); // of the first close: it means nothing any more
+  await closed(); // the first close, which no longer matters
   assert.deepEqual(said, ["close", "reopen"]);
   autoUpdater.emit("before-quit-for-update");
-  assert.equal(emit(app, "before-quit"), true); // of Squirrel, when the windows are gone
+  assert.equal(emit(app, "before-quit"), true); // from Squirrel, when the windows are gone
   await closed();
   assert.deepEqual(said.slice(2), ["close", "quit"]);
 });
 
-test("a session that ends takes the short path at the query, and a session that goes on brings the sidecar back", async () => {
+test("the query at a session's end closes stdin, and a session that continues restarts the sidecar", async () => {
   const { window, said } = setUp();
   emit(window, "query-session-end");
   await settle();
@@ -175,14 +175,14 @@ test("a query that the app itself refuses leaves the sidecar alone", async () =>
   assert.deepEqual(said, []);
 });
 
-test("an app that is still there long after the query was not logged off", async () => {
+test("an app that still runs long after the query was not logged off", async () => {
   const { window, said } = setUp({ sessionWait: 10 });
   emit(window, "session-end");
   await until(() => said.length === 2, "the reopen");
   assert.deepEqual(said, ["abandon", "reopen"]);
 });
 
-test("a session that goes on does not bring back a sidecar that was being closed", async () => {
+test("a session that continues does not restart a sidecar that was already closing", async () => {
   const { app, window, said, closed } = setUp();
   emit(app, "before-quit");
   emit(window, "query-session-end");
@@ -192,7 +192,7 @@ test("a session that goes on does not bring back a sidecar that was being closed
   assert.deepEqual(said, ["close", "abandon", "quit"]);
 });
 
-test("a hook of the app's own is not replaced, and windows made later are watched", async () => {
+test("the app's own hook is not replaced, and windows created later are watched", async () => {
   const { app, makeWindow, said } = setUp();
   const window = makeWindow();
   const own = () => {};

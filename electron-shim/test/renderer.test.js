@@ -1,4 +1,4 @@
-// docs/renderer.md: each use that Aura's renderer makes of the page's objects, in a page, with the backend running and stopped.
+// docs/renderer.md: each use of the page's objects in Aura's renderer, run in a page with the backend running and stopped.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -17,10 +17,10 @@ const rows = [...page.matchAll(/^\| `([^`]+)` \| (.+?) \| (.+?) \|$/gm)].map(([,
 const types =
   fs.readFileSync(path.join(ROOT, "electron-shim", "types", "preload.d.ts"), "utf8") +
   fs.readFileSync(path.join(ROOT, "electron-shim", "types", "renderer.d.ts"), "utf8");
-/** Ends of what the page may use that end the run: after all others. */
+/** Uses that end the run come after all others. */
 const LAST = /\.(?:restart|stop)\(\)$/;
 
-/** An expression that gives the result as JSON can carry it, or the text of the failure. @param {string} use */
+/** Returns an expression that yields the result as JSON-compatible data, or the error's text. @param {string} use */
 function expression(use) {
   if (/\.on\w+$/.test(use))
     return `new Promise((resolve) => { const off = ${use}((payload, ...more) => { queueMicrotask(() => off()); resolve(more.length ? "more than the payload" : payload); }); })`;
@@ -48,7 +48,7 @@ test("the table has every method that the renderer's contract names", () => {
   }
 });
 
-test("each use gives what the page says, with the backend running and stopped", { skip: noSidecar }, async (t) => {
+test("each use returns what the documentation says, with the backend running and stopped", { skip: noSidecar }, async (t) => {
   const options = { command: sidecarCommand, env: sidecarEnv, settings: { profile: "aura", backend: { command: httpBackend() } } };
   const app = await startApp(t, { options });
   await app.page("electron.backend.waitForReady()");

@@ -1,5 +1,5 @@
-// npm test: everything. npm test -- --electron: the scenarios against a real Electron, where one is installed (in CI it
-// must be). npm test -- --plain: what needs neither a browser nor an Electron, for the oldest Node.
+// npm test: everything. npm test -- --electron: the scenarios with a real Electron, if one is installed (in CI it must
+// be). npm test -- --plain: the tests that need neither a browser nor Electron, for the oldest Node.
 "use strict";
 
 const { spawnSync } = require("node:child_process");
@@ -19,7 +19,7 @@ const BROWSER = [
 ];
 const real = process.argv.includes("--electron");
 
-/** The path of an installed Electron's program, which is what its package exports. */
+/** Returns the path of an installed Electron's program, which its package exports. */
 function electronProgram() {
   try {
     const program = require("electron");
@@ -36,7 +36,7 @@ if (real && !program) {
 }
 const plain = process.argv.includes("--plain") ? FILES.filter((file) => !BROWSER.includes(file)) : FILES;
 const files = real ? ["electron.test.js", "attach.test.js", "scenarios.test.js"] : plain;
-// Two files at once: each starts browsers and backends, and more would only wait for one another.
+// Two files at once: each starts browsers and backends, and more would only compete for the processors.
 const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files.map((file) => path.join(__dirname, file))], {
   stdio: "inherit",
   env: { ...process.env, ...(program ? { REAL_ELECTRON: program } : {}) },

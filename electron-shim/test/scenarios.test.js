@@ -1,4 +1,4 @@
-// The product's scenarios, whole: a page in a real browser → preload → main → sidecar → backend.
+// The product's scenarios, end to end: a page in a real browser → preload → main → sidecar → backend.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -26,7 +26,7 @@ const LEFT_MS = 30_000;
 
 /**
  * @param {number} pid
- * @returns {number[]} it and its descendants; on Windows it alone
+ * @returns {number[]} the process and its descendants; on Windows only the process
  */
 function family(pid) {
   if (process.platform === "win32") return [pid];
@@ -159,12 +159,12 @@ for (const [moment, words] of /** @type {Array<[string, string[]]>} */ ([
       assert.ok(alive(backend.pid));
     }
     app.child.kill("SIGKILL");
-    // How long this takes is measured by tests/e2e/test_no_orphan.py. Here: long before a stop as asked would be over.
+    // tests/e2e/test_no_orphan.py measures how long this takes. Here: much faster than a graceful stop.
     await until(() => processes.every((/** @type {number} */ pid) => !alive(pid)), "everything is gone", LEFT_MS);
   });
 }
 
-test("app.exit, which asks no listener, leaves nothing either", { skip: noSidecar }, async (t) => {
+test("app.exit, which calls no quit listener, leaves nothing either", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend("--children", "daemon")) });
   const { pid } = await app.page(RUNNING);
   const { sidecarPid } = await app.facts();
@@ -174,7 +174,7 @@ test("app.exit, which asks no listener, leaves nothing either", { skip: noSideca
   await until(() => processes.every((one) => !alive(one)), "everything is gone", LEFT_MS);
 });
 
-test("a backend that must move to another port: pages learn the address, and new ones read it at once", { skip: noSidecar }, async (t) => {
+test("when a backend must move to another port, pages learn the address, and new pages read it at once", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend()) });
   const first = await app.page(RUNNING);
   await app.page("electron.backend.stop()");
@@ -213,7 +213,7 @@ test(
       "STARTING",
       "RUNNING",
     ]);
-    await until(() => app.page("health.join() === 'healthy,socket hang up,healthy'"), "the health of both runs"); // all that old pages listen to
+    await until(() => app.page("health.join() === 'healthy,socket hang up,healthy'"), "the health of both runs"); // the only event that old pages listen to
     await app.page("electron.backend.stop()");
     await until(() => app.page("health.join() === 'healthy,socket hang up,healthy,socket hang up'"), "the health after a stop");
     const { emitted } = await app.facts();
@@ -224,7 +224,7 @@ test(
   },
 );
 
-test("a sidecar that hangs is ended and replaced, and its backend with it", { skip: noSidecar || NOT_WINDOWS }, async (t) => {
+test("a sidecar that hangs is killed and replaced, together with its backend", { skip: noSidecar || NOT_WINDOWS }, async (t) => {
   const order = options(httpBackend());
   const app = await startApp(t, { options: { ...order, limits: { pingInterval: 1000 } } });
   const first = await app.page(RUNNING);
@@ -239,7 +239,7 @@ test("a sidecar that hangs is ended and replaced, and its backend with it", { sk
   assert.equal(alive(first.pid), false);
 });
 
-test("wrong arguments of a page are refused by name, and code and remedy can be read", { skip: noSidecar }, async (t) => {
+test("wrong arguments of a page are refused by name, and the page can read the code and remedy", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend()) });
   assert.match(
     await app.page("electron.backend.logs({ lines: 'ten' }).catch((error) => error.message)"),
@@ -250,7 +250,7 @@ test("wrong arguments of a page are refused by name, and code and remedy can be 
   assert.deepEqual(await app.page("electron.backend.logs(undefined).then(Array.isArray)"), true);
 });
 
-test("a backend that cannot be found: one dialog with the path and the remedy, and the app ends", { skip: noSidecar }, async (t) => {
+test("a missing backend shows one dialog with the path and the remedy, and the app exits", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(["/nowhere/Aura.Api"]) });
   assert.equal(await app.exited, 0);
   assert.equal(app.output().match(/DIALOG/g)?.length, 1);
@@ -273,7 +273,7 @@ test(
   },
 );
 
-test("wrong settings: the dialog lists them, and the app ends", { skip: noSidecar }, async (t) => {
+test("wrong settings are listed in the dialog, and the app exits", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend(), { timeouts: { startup: -5 } }) });
   assert.equal(await app.exited, 0);
   assert.match(app.output(), /DIALOG "Backend Service Error".*- timeouts\.startup is -5/);

@@ -1,4 +1,4 @@
-// The wire as JavaScript sees it: the golden frames, and every recorded message against the generated schemas.
+// The wire format in JavaScript: the golden frames, and every recorded message against the generated schemas.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -46,7 +46,7 @@ function conversationMistakes(recording) {
 }
 
 for (const file of fs.readdirSync(path.join(GOLDEN, "frames"))) {
-  test(`golden frame ${file}: our bytes are fixed, and both encoders' mean the same`, () => {
+  test(`golden frame ${file}: our bytes are fixed, and both encodings decode to the same value`, () => {
     const { value, python, javascript } = read(path.join(GOLDEN, "frames", file));
     const { type, id, channel, args } = real(value);
     const ours = type === "request" ? encodeRequest(id, channel, args) : encodeFrame(real(value));
@@ -79,7 +79,7 @@ test("every schema of the index compiles under ajv's strict mode", () => {
   for (const file of files) mistakes(file, null);
 });
 
-test("the names that the shim forwards are those of the index", () => {
+test("the shim forwards the names in the index", () => {
   const all = Object.keys(index.channels);
   assert.deepEqual(
     names.PAGE_CHANNELS,
@@ -90,7 +90,7 @@ test("the names that the shim forwards are those of the index", () => {
 });
 
 for (const file of fs.readdirSync(path.join(GOLDEN, "recordings"))) {
-  test(`recording ${file} agrees with the schemas`, () => {
+  test(`recording ${file} matches the schemas`, () => {
     const recording = read(path.join(GOLDEN, "recordings", file));
     assert.ok(recording.length > 20);
     assert.deepEqual(conversationMistakes(recording), []);
@@ -102,7 +102,7 @@ test("a message that breaks its schema is found", () => {
   assert.equal(found.length, 4);
 });
 
-test("a live conversation agrees with the schemas", { skip: noSidecar }, async (t) => {
+test("a live conversation matches the schemas", { skip: noSidecar }, async (t) => {
   /** @type {Array<[string, any]>} */
   const recording = [];
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "conversation-"));

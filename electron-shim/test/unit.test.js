@@ -1,4 +1,4 @@
-// The parts of the shim that decide something, without processes and without waiting.
+// The decision logic of the shim, without processes and without waiting.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -23,10 +23,10 @@ const app = (packaged = false) => ({
   getAppPath: () => "/app",
   getPath: (/** @type {string} */ name) => `/${name}`,
 });
-/** @returns {any} as much of Electron as is asked for */
+/** @returns {any} the parts of Electron that are used */
 const modules = (packaged = false) => ({ app: app(packaged), ipcMain: {}, BrowserWindow: {} });
 
-test("frames are found whatever the chunks", () => {
+test("frames are read however the stream is split into chunks", () => {
   const messages = [{ a: 1 }, { b: "x".repeat(300) }, { c: [1, 2, 3] }];
   const bytes = Buffer.concat(messages.map(encodeFrame));
   for (let size = 1; size < 40; size++) {
@@ -54,7 +54,7 @@ for (const id of [0, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, N
   });
 }
 
-test("a channel's name may be of any length, and so may the number of channels", () => {
+test("a channel's name may have any length, and there may be any number of channels", () => {
   /** @type {any[]} */
   const seen = [];
   const reader = new FrameReader(1 << 20, (message) => seen.push(message));
@@ -68,21 +68,21 @@ test("a channel's name may be of any length, and so may the number of channels",
 });
 
 for (const result of ["text", "a longer text: ".padEnd(90, "x")]) {
-  test(`a response that is cut short or followed by rubbish is no MessagePack: ${result}`, () => {
+  test(`a response that is truncated or followed by garbage is not valid MessagePack: ${result}`, () => {
     const whole = new Packr({ useRecords: false, variableMapSize: true }).pack({ type: "response", id: 70_000, result });
     /** @type {Buffer[]} */
     const bodies = [Buffer.concat([whole, Buffer.from([0])])];
     for (let length = 1; length < whole.length; length++) bodies.push(whole.subarray(0, length));
     for (const body of bodies) {
       const reader = new FrameReader(1000, () => {});
-      // The next frame continues what is missing: nothing of it may be taken for this one.
+      // The next frame continues with the missing bytes, which must not be read as part of this one.
       const next = [0, 0, 0, 9, ...whole.subarray(body.length)];
       assert.throws(() => reader.feed(Buffer.from([0, 0, 0, body.length, ...body, ...next])), { code: "SIDECAR_PROTOCOL" });
     }
   });
 }
 
-test("a text arrives as it was sent, whatever its length and letters", () => {
+test("a text arrives as it was sent, whatever its length and characters", () => {
   const codec = new Packr({ useRecords: false, variableMapSize: true });
   for (const letters of ["x", "é", "€", "😀", "\0"]) {
     for (const count of [0, 1, 7, 31, 32, 63, 64, 65, 85, 127, 128, 255, 256, 65_536]) {
@@ -98,7 +98,7 @@ test("a text arrives as it was sent, whatever its length and letters", () => {
   }
 });
 
-test("an incomplete frame is reported in numbers", () => {
+test("an incomplete frame is reported with its byte counts", () => {
   const reader = new FrameReader(1000, () => {});
   reader.feed(Buffer.from([0, 0]));
   assert.equal(reader.unfinished, "2 of the 4 bytes of a frame's length");
@@ -113,7 +113,7 @@ for (const [what, bytes] of /** @type {Array<[string, Buffer]>} */ ([
   ["a body that is not MessagePack", Buffer.from([0, 0, 0, 2, 0xa5, 0x61])],
   ["a body that is not a map", Buffer.from([0, 0, 0, 1, 7])],
 ])) {
-  test(`${what} is not a stream of frames, whole or in pieces`, () => {
+  test(`${what} is not a stream of frames, in one chunk or in many`, () => {
     for (const size of [1, 3, 64]) {
       const reader = new FrameReader(1000, () => {});
       assert.throws(
@@ -148,7 +148,7 @@ test("settings become TOML values under the sidecar's variable names", () => {
   assert.throws(() => settingsEnvironment({ backend: "x" }), /settings\.backend must be an object/);
 });
 
-/** A watchdog whose clock the test holds. */
+/** Returns a watchdog whose clock the test controls. */
 function watchdog() {
   let now = 0;
   let hung = 0;
@@ -173,7 +173,7 @@ function watchdog() {
   };
 }
 
-test("three ticks without an answer are a hang, reported once", () => {
+test("three ticks without an answer are a hang, which is reported once", () => {
   const { tick, hung } = watchdog();
   for (let i = 0; i < 3; i++) tick();
   assert.equal(hung(), 0);
@@ -197,7 +197,7 @@ test("any answer restarts the count", async () => {
   assert.equal(hung(), 1);
 });
 
-test("a tick that comes late concludes nothing: the machine slept", () => {
+test("a late tick does not count: the machine slept", () => {
   const { tick, hung } = watchdog();
   for (let i = 0; i < 10; i++) {
     tick();
@@ -221,18 +221,18 @@ test("between suspend and resume nothing is counted", () => {
   assert.equal(hung(), 0);
 });
 
-test("an unreported resume is noticed by ticks on time", () => {
+test("an unreported resume is detected by punctual ticks", () => {
   const { dog, tick, hung } = watchdog();
   dog.pause();
   for (let i = 0; i < 11; i++) tick();
-  tick(3_600_000); // it did sleep
+  tick(3_600_000); // the machine slept
   for (let i = 0; i < 12; i++) tick();
   assert.equal(hung(), 0);
   for (let i = 0; i < 4; i++) tick();
   assert.equal(hung(), 1);
 });
 
-test("a page's call waits for a sidecar that says no hello only for its limit, and fails with the reason", async () => {
+test("a page's call waits only a limited time for a sidecar without hello, and fails with the reason", async () => {
   /** @type {any} */
   const sidecar = { hello: null, whenReady: () => new Promise(() => {}), call: () => assert.fail("no sidecar runs") };
   const answers = new Answers({ sidecar, bootstrap: emptyBootstrap, helloWait: 20 });
@@ -242,7 +242,7 @@ test("a page's call waits for a sidecar that says no hello only for its limit, a
   assert.equal((await answers.answer({}, "backend:status", [])).running, false);
 });
 
-test("an address once known is kept while the backend is away", () => {
+test("a known address is kept while the backend is down", () => {
   const change = { state: "STARTING", previous: "STOPPED", reason: "requested", pid: null, port: 5, url: "http://127.0.0.1:5", time: "" };
   const starting = applyState(emptyBootstrap(), /** @type {any} */ (change));
   assert.deepEqual([starting.backend.baseUrl, starting.backend.port, starting.backend.ready], ["http://127.0.0.1:5", 5, false]);
@@ -255,13 +255,13 @@ test("an address once known is kept while the backend is away", () => {
   );
 });
 
-test("a page's error begins with the words that its channel always had, once", () => {
+test("a page's error starts with its channel's legacy prefix, once", () => {
   assert.equal(String(pageError("backend:restart", "no")), "Error: Failed to restart backend: no");
   assert.equal(String(pageError("backend:restart", "Failed to restart backend: no")), "Error: Failed to restart backend: no");
   assert.equal(String(pageError("backend:start", "no")), "Error: no");
 });
 
-test("the settings know the app, and give way to what the caller says", () => {
+test("the settings describe the app, and the caller's settings override them", () => {
   const packaged = sidecarSettings(
     { ...modules(true), backend: { executable: __filename, args: ["-v"] } },
     { argv: [], resourcesPath: "/res" },
@@ -281,17 +281,17 @@ test("the settings know the app, and give way to what the caller says", () => {
     { ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } },
     { argv: [], resourcesPath: "/electron/resources" },
   );
-  assert.equal(given.app?.resources, path.join("/app", "resources")); // Electron's own are not the app's
+  assert.equal(given.app?.resources, path.join("/app", "resources")); // not Electron's own resources
   assert.equal(given.app?.mode, "test");
   assert.equal(given.paths?.logs, "/mine");
   assert.equal(given.restart?.attempts, 1);
   assert.equal(given.log?.level, "debug");
-  assert.equal(given.backend, undefined); // the profile looks for it
+  assert.equal(given.backend, undefined); // the profile finds the backend
 });
 
-test("while developing, and with no executable built, the project is run by dotnet", () => {
+test("in development, with no executable built, dotnet runs the project", () => {
   const backend = { executable: "/nowhere/Aura.Api", project: path.join("src", "Aura.Api", "Aura.Api.csproj") };
-  const project = path.resolve(backend.project); // it runs in that folder, from which a relative path leads elsewhere
+  const project = path.resolve(backend.project); // dotnet runs in that folder, where a relative path would be wrong
   const command = ["dotnet", "run", "--no-launch-profile", "--project", project, "--urls", "http://{host}:{port}"];
   assert.deepEqual(sidecarSettings({ ...modules(), backend }, { argv: [] }).backend, { command, cwd: path.dirname(project) });
   assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: ["--dev"] }).backend?.command, command);
@@ -324,13 +324,13 @@ for (const [origin, development, allowed] of /** @type {Array<[string, boolean, 
   ["https://example.com", true, false],
   ["null", true, false],
 ])) {
-  test(`a page of ${origin} ${development ? "while developing" : "in the packaged app"} is ${allowed ? "heard" : "refused"}`, () => {
+  test(`a page of ${origin} ${development ? "in development" : "in the packaged app"} is ${allowed ? "allowed" : "refused"}`, () => {
     const refusal = senders({ development }).refusal({ sender: {}, senderFrame: { origin } });
     assert.equal(refusal === null, allowed);
   });
 }
 
-test("a frame that is gone is refused, and a foreign one in whatever window or view", () => {
+test("a disposed frame is refused, and so is a foreign one in any window or view", () => {
   assert.match(senders().refusal({ sender: {}, senderFrame: null }) ?? "", /frame is gone/);
   for (const [type, heard] of /** @type {Array<[string, boolean]>} */ ([
     ["window", true],
@@ -346,7 +346,7 @@ test("a frame that is gone is refused, and a foreign one in whatever window or v
   }
 });
 
-test("a refused origin is warned of once, with the option that allows it; one that has no origin, with what gives it one", () => {
+test("a refused origin is warned about once, with the option that allows it, or with how to get an origin", () => {
   const page = senders();
   for (let i = 0; i < 3; i++) page.refusal({ sender: {}, senderFrame: { origin: "app://main", url: "app://main/x.html" } });
   page.refusal({ sender: {}, senderFrame: { origin: "null", url: "app://main/x.html" } });
@@ -357,7 +357,7 @@ test("a refused origin is warned of once, with the option that allows it; one th
   assert.ok(page.warnings.length <= 10);
 });
 
-test("the origin of a frame, also in Electrons that report only its address", () => {
+test("the origin of a frame is known, also in Electron versions that report only its address", () => {
   assert.equal(originOf({ origin: "file://", url: "" }), "file://");
   assert.equal(originOf({ url: "file:///a/b.html" }), "file://");
   assert.equal(originOf({ url: "http://127.0.0.1:5/x?y" }), "http://127.0.0.1:5");
@@ -371,11 +371,11 @@ test("the origin of a frame, also in Electrons that report only its address", ()
   assert.equal(originOf(/** @type {any} */ (disposed)), "null");
 });
 
-test("an exit code of Windows itself is written as Windows' documents write it", () => {
+test("an exit code of Windows itself is written as in Windows' documentation", () => {
   assert.deepEqual([3221225781, 64, 0, null].map(exitCode), ["0xC0000135", 64, 0, null]);
 });
 
-test("a program that Windows refuses to start is told from one that is missing", () => {
+test("a program that Windows refuses to start is distinguished from a missing one", () => {
   const codes = ["EACCES", "UNKNOWN", "ENOENT", undefined];
   assert.deepEqual(
     codes.map((code) => isBlocked({ code })),
@@ -383,7 +383,7 @@ test("a program that Windows refuses to start is told from one that is missing",
   );
 });
 
-test("a listener of backend-crash finds the same words whatever failed", () => {
+test("a listener of backend-crash gets the same properties whatever failed", () => {
   const sidecar = Object.assign(new EventEmitter(), { closing: false });
   const electronApp = Object.assign(new EventEmitter(), { getPath: () => "/logs" });
   /** @type {any[]} */
@@ -402,7 +402,7 @@ test("a listener of backend-crash finds the same words whatever failed", () => {
   );
 });
 
-test("a machine that sleeps during a limit does not use it up", () => {
+test("a machine's sleep does not use up a limit", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   try {
     let over = 0;

@@ -1,5 +1,5 @@
-// The main process of an app under test. Its options come from the test; beyond those it is what a reader of the guide
-// writes. The test drives it through the IPC channel that Node gives to a forked child.
+// The main process of an app under test. Its options come from the test; otherwise it is what a reader of the guide
+// would write. The test drives it through the IPC channel that Node gives to a forked child.
 "use strict";
 
 const path = require("node:path");
@@ -13,13 +13,13 @@ const { app, ipcMain, BrowserWindow, WebContentsView, dialog, powerMonitor, auto
 const order = JSON.parse(process.env.APP_ORDER ?? "{}");
 /** @type {any[]} */
 const emitted = [];
-// Seen without a listener: an app that listens to "backend-crash" gets no error box.
+// Recorded without a listener, because an app that listens to "backend-crash" gets no error box.
 const emit = app.emit;
 app.emit = (/** @type {string} */ name, /** @type {any[]} */ ...args) => {
   if (["backend-crash", "sidecar-restarted", "before-quit", "quit"].includes(name)) {
     const payload = name.includes("quit") ? null : args[0];
     emitted.push({ name, payload });
-    say(`EMITTED ${name} ${JSON.stringify(payload)}`); // the test may ask too late
+    say(`EMITTED ${name} ${JSON.stringify(payload)}`); // the test may ask when the app is gone
   }
   return emit.call(app, name, ...args);
 };
@@ -32,7 +32,7 @@ const fatal = [];
 let attached = null;
 /** @type {string | null} */
 let attachError = null;
-/** @type {string | null} what a second handler of a page's channel met right after the call of attachSidecar */
+/** @type {string | null} the error of a second handler of a page's channel, right after the call of attachSidecar */
 let atOnce = null;
 
 async function makeWindow(preload = order.preload ?? "standalone") {
@@ -111,7 +111,7 @@ const commands = {
       (/** @type {any} */ error) => error.message,
     ),
   detach: () => attached.detach(),
-  /** The quit that comes through, not the one that the shim holds up. */
+  /** Prevents the quit that goes through, not the one that the shim delays. */
   preventLater: (name) => {
     let times = name === "before-quit" ? 2 : 1;
     app.on(name, (/** @type {any} */ event) => --times === 0 && event.preventDefault());
@@ -145,7 +145,7 @@ const attach = () =>
   });
 if (order.leftOver === "on") ipcMain.on("runtime:getBootstrap", (/** @type {any} */ event) => (event.returnValue = null));
 if (order.leftOver) ipcMain.handle(order.leftOver === "on" ? "own:channel" : order.leftOver, () => null);
-/** Before the app is ready, where that is ordered. */
+/** Attaches before the app is ready, if the test asks for it. */
 const early = order.early ? attach() : null;
 
 app.whenReady().then(async () => {

@@ -1,4 +1,4 @@
-// An app's own preload, unsandboxed, that puts the sidecar's objects into its own: three lines are the sidecar's.
+// An app's own unsandboxed preload that merges the sidecar's objects into its own: three lines are the sidecar's.
 "use strict";
 
 const { contextBridge, ipcRenderer } = require("electron");

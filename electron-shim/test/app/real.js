@@ -1,4 +1,4 @@
-// What the emulated Electron offers to tests beyond Electron's own modules, made for a real one.
+// The emulated Electron's additions for tests, implemented for a real Electron.
 "use strict";
 
 const fs = require("node:fs");

@@ -2,7 +2,7 @@
 
 const fs = require("node:fs");
 
-/** A line for the test, written before this returns: the app may end with it. @param {string} line */
+/** Writes a line for the test synchronously, because the app may exit right after it. @param {string} line */
 function say(line) {
   try {
     fs.writeSync(1, `${line}\n`);

@@ -1,4 +1,4 @@
-// An app that takes this package through a bundler: its source, its folder, and what came of a start.
+// An app that bundles this package: its source, its folder, and the result of a start.
 "use strict";
 
 const { execFileSync } = require("node:child_process");
@@ -10,7 +10,7 @@ const SHIM = path.join(__dirname, "..", "..");
 const FAKE = path.join(SHIM, "test", "support", "fake-sidecar.js");
 const KIND = `${process.platform}-${process.arch}`;
 
-// What an app does at its start, with as much of Electron as that needs: Electron itself cannot be installed everywhere.
+// What an app does at startup, with the parts of Electron that it needs: Electron itself cannot be installed everywhere.
 const MAIN = `
 import { EventEmitter } from "node:events";
 import { attachSidecar, preloadPath } from "electron-backend-sidecar/main";
@@ -33,7 +33,7 @@ attachSidecar({ app, ipcMain, BrowserWindow, onFatal() {} }).then(async (attache
 `;
 
 /**
- * A project with the packed package in its node_modules, and the platform's package, whose sidecar is a stand-in.
+ * Creates a project with the packed package in its node_modules, and the platform's package with a stand-in for the sidecar.
  *
  * @param {import("node:test").TestContext} t
  */
@@ -72,7 +72,7 @@ function makeProject(t) {
 }
 
 /**
- * Runs a bundled main process; gives what it printed.
+ * Runs a bundled main process and returns what it printed.
  *
  * @param {string} file
  * @param {string} appPath
@@ -89,7 +89,7 @@ function start(file, appPath, packaged) {
 }
 
 /**
- * The app as it is shipped: the bundle, the preload that was copied beside it, and the platform's package. The project is gone,
+ * Creates the app as it is shipped: the bundle, the preload copied next to it, and the platform's package. Removes the project,
  * so that nothing can be found where it was built.
  *
  * @param {{root: string, project: string}} made

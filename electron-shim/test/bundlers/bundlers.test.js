@@ -1,5 +1,5 @@
-// The main process of an app, bundled by each of the tools that Electron apps use, finds preload and sidecar, both in the
-// project and where it is shipped. Heavy: `npm run bundlers` installs the tools beside this file first.
+// An app's main process, bundled by each of the tools that Electron apps use, finds preload and sidecar, both in the
+// project and as shipped. Heavy: `npm run bundlers` first installs the tools next to this file.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -81,7 +81,7 @@ async function vite(project, format, file) {
   });
 }
 
-/** As its templates have it, but with the package in the bundle. @param {string} project */
+/** Bundles as the tool's templates do, but with the package in the bundle. @param {string} project */
 async function electronVite(project) {
   const config = `export default { main: { build: { externalizeDeps: false, outDir: "dist", rollupOptions: { input: "src/main.js" } } } };`;
   fs.writeFileSync(path.join(project, "electron.vite.config.mjs"), config);
@@ -111,7 +111,7 @@ function webpack(project) {
   });
 }
 
-/** With the settings that forge's plugin gives to Vite. @param {string} project */
+/** Bundles with the settings that forge's plugin gives to Vite. @param {string} project */
 async function forgeVite(project) {
   const { default: Generator } = require("@electron-forge/plugin-vite/dist/ViteConfig");
   const { build } = await import("vite");
@@ -129,7 +129,7 @@ async function forgeVite(project) {
   }
 }
 
-/** With the settings that forge's plugin gives to webpack. @param {string} project */
+/** Bundles with the settings that forge's plugin gives to webpack. @param {string} project */
 async function forgeWebpack(project) {
   const { default: Generator } = require("@electron-forge/plugin-webpack/dist/WebpackConfig");
   const mainConfig = { entry: path.join(project, "src", "main.js"), output: { path: path.join(project, "dist"), filename: "main.js" } };
@@ -138,7 +138,7 @@ async function forgeWebpack(project) {
   await runWebpack({ ...config, output: { ...config.output, path: path.join(project, "dist"), filename: "main.js" } });
 }
 
-test("a preload that is nowhere: the error says what to copy", { skip }, async (t) => {
+test("if the preload is missing, the error says what to copy", { skip }, async (t) => {
   const made = makeProject(t);
   await esbuild(made.project, "cjs", "main.js");
   const shipped = ship(made, path.join(made.project, "dist"));
@@ -170,7 +170,7 @@ for (const [tool, patterns] of /** @type {Array<[string, {unpack?: string, unpac
       !fs.existsSync(path.join(resources, "app.asar.unpacked", "node_modules", "electron-backend-sidecar")),
       "no more than that is unpacked",
     );
-    // Only Electron reads inside an asar; what the shim asks for is the same, from a file in there.
+    // Only Electron reads inside an asar; the shim searches in the same way, from a file in there.
     const { locateSidecar } = require("../../lib/client/locate.js");
     const from = path.join(asar, "node_modules", "electron-backend-sidecar", "lib", "client");
     assert.deepEqual(locateSidecar(undefined, { packaged: true, from, env: {} }), { command: [unpacked] });

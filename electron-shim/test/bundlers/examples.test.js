@@ -41,7 +41,7 @@ const KINDS = {
           cwd: folder,
           stdio: "ignore",
         });
-      // Another Kestrel, which lets no page from a file read its answers: the page asks the sidecar instead.
+      // Another Kestrel, whose answers a file:// page cannot read: the page asks the sidecar instead.
       fs.mkdirSync(path.join(folder, "backend", "publish"));
       fs.copyFileSync(aspnet, path.join(folder, "backend", "publish", process.platform === "win32" ? "Backend.exe" : "Backend"));
       const page = path.join(folder, "index.html");

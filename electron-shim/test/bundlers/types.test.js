@@ -1,5 +1,5 @@
-// The types beside those of Electron and its updater, by each way in which TypeScript looks for them; and the package as its
-// checkers see it. `npm run bundlers` installs them beside this file first.
+// The types together with those of Electron and its updater, in each of TypeScript's module resolutions; and the package under
+// its checkers. `npm run bundlers` first installs them next to this file.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -116,7 +116,7 @@ test("publint and @arethetypeswrong/cli find nothing in the package", { skip }, 
   assert.deepEqual(problems, {});
 });
 
-test("npm's page of the package has what leads back to the project", { skip }, () => {
+test("npm's page of the package links back to the project", { skip }, () => {
   const manifest = JSON.parse(fs.readFileSync(path.join(SHIM, "package.json"), "utf8"));
   for (const key of ["description", "keywords", "repository", "bugs", "homepage", "license", "author", "engines"])
     assert.ok(manifest[key], key);

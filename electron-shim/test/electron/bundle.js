@@ -1,4 +1,4 @@
-// The files that an unsandboxed preload requires, gathered for a page that has no Node. A sandboxed one gets itself alone.
+// Collects the files that an unsandboxed preload requires, for a page without Node. A sandboxed preload gets only itself.
 "use strict";
 
 const fs = require("node:fs");

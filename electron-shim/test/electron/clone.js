@@ -1,5 +1,5 @@
-// Structured clone as text: `pack` first lets the engine's own structuredClone judge the value, then writes the copy down,
-// cycles and all; `unpack` reads it in another process or world. Self-contained, because it also runs inside pages.
+// Structured clone as text: `pack` first applies the engine's own structuredClone, then serializes the copy, including
+// cycles; `unpack` reads it in another process or world. Self-contained, because it also runs inside pages.
 "use strict";
 
 function cloneTools() {

@@ -1,5 +1,5 @@
-// An Electron for tests where none can be installed: `require("electron")` of a main process. What crosses to a page is
-// cloned and goes to another process, a real Chromium; errors lose everything but their text on the way, as in Electron.
+// An Electron for tests where none can be installed: `require("electron")` of a main process. Values for a page are cloned
+// and sent to another process, a real Chromium; errors lose everything but their text on the way, as in Electron.
 "use strict";
 
 const { EventEmitter } = require("node:events");
@@ -115,13 +115,13 @@ class IpcMain extends EventEmitter {
 const dialog = {
   /** @type {any[]} what was shown */
   shown: [],
-  /** @type {Array<number | Promise<number>>} what will be answered, button by number; then 0 */
+  /** @type {Array<number | Promise<number>>} the buttons to answer with, by number; then 0 */
   answers: [],
   /** @param {any[]} args */
   async showMessageBox(...args) {
     const { title, message, detail, buttons, defaultId } = args.at(-1);
     dialog.shown.push({ title, message, detail, buttons, ...(defaultId === undefined ? {} : { defaultId }) });
-    fs.writeSync(1, `DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}\n`); // the app may end with it
+    fs.writeSync(1, `DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}\n`); // synchronous: the app may exit right after it
     return { response: (await dialog.answers.shift()) ?? 0, checkboxChecked: false };
   },
 };
@@ -175,6 +175,6 @@ module.exports = {
   dialog,
   powerMonitor: new PowerMonitor(),
   autoUpdater: new EventEmitter(),
-  /** For tests alone: the browser whose pages the windows are. */
+  /** For tests only: the browser whose pages are the windows. */
   emulatedBrowser: browser,
 };

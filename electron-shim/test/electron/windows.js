@@ -1,4 +1,4 @@
-// BrowserWindow and webContents: a page of a real Chromium, with the preload in an isolated world of it.
+// BrowserWindow and webContents: a page of a real Chromium, with the preload in an isolated world.
 "use strict";
 
 const { randomBytes } = require("node:crypto");
@@ -90,7 +90,7 @@ function makeWindows({ app, ipcMain, browser }) {
 
     /** @param {any} message @param {number | null} contextId */
     deliver(message, contextId) {
-      if (contextId === null || this.destroyed) return; // no document is there to hear it, as in Electron
+      if (contextId === null || this.destroyed) return; // no document receives it, as in Electron
       const expression = `globalThis[${JSON.stringify(`${this.secret}_deliver`)}](${JSON.stringify(message)})`;
       this.cdp?.send("Runtime.evaluate", { expression, contextId }).catch(() => {}); // the document is gone
     }
@@ -114,14 +114,14 @@ function makeWindows({ app, ipcMain, browser }) {
         if (!handler) throw new Error(`No handler registered for '${message.channel}'`);
         reply.result = pack(await handler(event, ...args));
       } catch (error) {
-        reply.error = String(error); // and nothing else of it: no code, no hint
+        reply.error = String(error); // only the text: no code, no hint
       }
       this.deliver(reply, contextId);
     }
 
     /** @param {any} message */
     sync(message) {
-      /** @type {{value: any} | null} the reply, which is sent when it is set: a later one is dropped */
+      /** @type {{value: any} | null} the reply, sent when it is set: a later one is dropped */
       let reply = null;
       const event = {
         sender: this,
@@ -179,11 +179,11 @@ function makeWindows({ app, ipcMain, browser }) {
       const event = preventable();
       this.emit("close", event);
       if (event.defaultPrevented)
-        app.quitting = false; // a window that stays ends the quitting
+        app.quitting = false; // a window that stays open cancels the quit
       else this.destroy();
     }
 
-    /** As on Windows, one callback a message. @param {number} message @param {(wParam: Buffer, lParam: Buffer) => void} callback */
+    /** As on Windows, one callback per message. @param {number} message @param {(wParam: Buffer, lParam: Buffer) => void} callback */
     hookWindowMessage(message, callback) {
       this.hooks.set(message, callback);
     }
@@ -230,7 +230,7 @@ function makeWindows({ app, ipcMain, browser }) {
   return { BrowserWindow, WebContentsView };
 }
 
-/** An event as Electron's own: what one listener prevented, the next can see. */
+/** Creates an event like Electron's: if one listener prevents it, the next can see that. */
 function preventable() {
   const event = {
     defaultPrevented: false,

@@ -1,5 +1,5 @@
 // What runs inside a page: the isolated world of the preload with `ipcRenderer` and `contextBridge`, and the page's own
-// world. The two share nothing but the DOM, whose events are synchronous: everything that crosses, crosses as text.
+// world. The two share nothing but the DOM, whose events are synchronous: everything crosses as text.
 "use strict";
 
 const { cloneTools } = require("./clone.js");

@@ -19,7 +19,7 @@ const PROGRAM = process.env.REAL_ELECTRON
  * @param {() => any} condition
  * @param {string} what
  * @param {number} [limit] milliseconds
- * @returns {Promise<any>} what the condition gave, when that was true at last
+ * @returns {Promise<any>} the condition's first true value
  */
 async function until(condition, what, limit = 60_000) {
   const end = Date.now() + limit;
@@ -31,7 +31,7 @@ async function until(condition, what, limit = 60_000) {
   }
 }
 
-/** @param {number} pid whether a process is there and no zombie */
+/** @param {number} pid whether a process exists and is not a zombie */
 function alive(pid) {
   try {
     process.kill(pid, 0);
@@ -107,7 +107,7 @@ async function startApp(t, order, env = {}) {
 
 /** @type {Set<string>} */
 const folders = new Set();
-// Once more at the end: a dying browser may write there after its app is gone.
+// Once more at the end: a dying browser may write there after its app has exited.
 process.on("exit", () => folders.forEach(remove));
 
 /** @param {string} folder */
@@ -116,14 +116,14 @@ function remove(folder) {
   try {
     fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
-    // in use: at the end, then
+    // in use: retried at the end
   }
 }
 
 /**
  * Kills the backend.
  * @param {any} app
- * @returns {Promise<any>} the status of the one that came in its place, at the same address
+ * @returns {Promise<any>} the status of its replacement, at the same address
  */
 async function killBackend(app) {
   const before = await app.page("electron.backend.status()");

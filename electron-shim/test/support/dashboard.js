@@ -12,13 +12,13 @@ const { PYTHON, httpBackend, noSidecar, sidecarEnv } = require("./sidecar.js");
 const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   (file) => file && fs.existsSync(file),
 );
-const SHOTS = process.env.DASHBOARD_SCREENSHOTS; // a folder for people to look into
+const SHOTS = process.env.DASHBOARD_SCREENSHOTS; // a folder for a person to look at
 
 /** Why no browser is available for tests, or false. */
 const noBrowser = CHROMIUM ? false : "no Chromium is installed: apt-get install chromium, or set CHROMIUM";
 
 /**
- * @param {import("node:test").TestContext} t after which nothing of it is left
+ * @param {import("node:test").TestContext} t everything is removed after the test
  * @param {{backend?: string[], words?: string[]}} [order]
  */
 async function startDashboard(t, { backend = httpBackend(), words = [] } = {}) {
@@ -58,7 +58,7 @@ async function startBrowser(t) {
 }
 
 /**
- * A page whose complaints are kept.
+ * Opens a page and records its complaints.
  *
  * @param {import("playwright-core").Browser | import("playwright-core").BrowserContext} browser
  * @param {string} address
@@ -72,7 +72,7 @@ async function openPage(browser, address, options = { viewport: { width: 1280, h
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(address);
-  /** @param {string} id @returns {Promise<string>} what is to be seen of it */
+  /** @param {string} id @returns {Promise<string>} its visible text */
   const text = (id) => page.locator(`#${id}`).evaluate((one) => (one.checkVisibility() ? /** @type {HTMLElement} */ (one).innerText : ""));
   return {
     page,
@@ -95,7 +95,7 @@ async function openPage(browser, address, options = { viewport: { width: 1280, h
   };
 }
 
-/** @param {string} url @returns {Promise<void>} whatever is answered */
+/** @param {string} url @returns {Promise<void>} resolves whatever the answer */
 const post = (url) =>
   new Promise((resolve) => {
     const request = http.request(url, { method: "POST" }, (answer) => answer.resume().on("close", resolve));

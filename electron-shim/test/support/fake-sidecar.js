@@ -1,5 +1,5 @@
-// A sidecar that misbehaves on order: `node fake-sidecar.js MODE`. It shares no code with the client, so that it can
-// contradict it; what it answers is written with the plain encoder of the codec.
+// A sidecar that misbehaves on demand: `node fake-sidecar.js MODE`. It shares no code with the client, so that it can
+// contradict it; it writes its answers with the codec's plain encoder.
 "use strict";
 
 const fs = require("node:fs");
@@ -49,7 +49,7 @@ const bootstrap = {
 };
 const MISTAKES =
   'The settings have 3 mistakes:\n- SIDECAR_BACKEND__PORT: backend.port is 70000\n- --profile: profile is "x"\n- SIDECAR_LOG__LEVEL: log.level is 1';
-/** @type {string[]} what came as sidecar:power, and by which end of stdin */
+/** @type {string[]} the sidecar:power messages, and how stdin ended */
 const received = [];
 
 /** @param {object} message */

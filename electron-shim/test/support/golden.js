@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * A golden value with its tagged parts made real; tests/golden/cases.py says what the tags mean.
+ * Returns a golden value with its tags replaced by real values; tests/golden/cases.py explains the tags.
  *
  * @param {any} value
  * @returns {any}

@@ -20,13 +20,13 @@ module.exports = {
   noSidecar: found.status === 0 ? false : `${PYTHON} cannot import the sidecar: set PYTHON to one that has its dependencies`,
   noAspnet: fs.existsSync(ASPNET) ? false : `the ASP.NET Core test server is not at ${ASPNET}`,
   sidecarCommand: [PYTHON, "-m", "sidecar"],
-  /** Profile aura where a test names none: its endpoints are those of the test servers. */
+  /** Profile aura unless a test names another: its endpoints are those of the test servers. */
   sidecarEnv: { PYTHONPATH: ROOT, SIDECAR_PROFILE: "aura" },
   aspnet: ASPNET,
   PYTHON,
 
   /**
-   * The command of the Python backend that misbehaves on order.
+   * The command of the Python backend that misbehaves on demand.
    *
    * @param {string[]} words
    */
