@@ -11,6 +11,9 @@ from io import FileIO
 from marshal import loads
 from os import path, sep
 
+if sys.platform != "win32":
+    from os import register_at_fork
+
 ROOT = path.normpath(sys._MEIPASS) + sep  # noqa: SLF001 - PyInstaller's names
 PACKAGE, NAMESPACE = 1, 2  # as archive.py has them
 
@@ -21,14 +24,21 @@ class Archive:
     def __init__(self, place):
         self.program, _, start = place.rpartition("?")
         self.start = int(start)
-        # Each open is a virus scan on Windows. Elsewhere the guardian, a fork, closes all descriptors that are not its own.
-        self.kept = FileIO(self.program) if sys.platform == "win32" else None
+        # Each open is a virus scan on Windows. Elsewhere an update removes or replaces the program while it runs, and its
+        # modules are read from the old one then; the guardian, mostly a fork, closes all descriptors that are not its own.
+        self.kept = None if "--guardian" in sys.argv[1:2] else FileIO(self.program)
+        if sys.platform != "win32":
+            register_at_fork(after_in_child=self.leave)
         self.lock = allocate_lock()
         self.loaded = {}  # code that came in a block with that of another module
         magic = self.read(0, 8)
         if magic[:4] != MAGIC_NUMBER:
             raise ImportError("the program holds modules of another Python")
         self.table = loads(self.read(int.from_bytes(magic[4:], "big"), -1))  # noqa: S302 - our own program
+
+    def leave(self):
+        """In a fork: opens the program for each read."""
+        self.kept = None
 
     def read(self, offset, length):
         """A part of the archive; to the end of the program if ``length`` is -1."""

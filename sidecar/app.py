@@ -233,7 +233,7 @@ def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple
         usual = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_INTERVAL)  # meanwhile the backend may become ready
         try:
-            await in_thread(_import_masking)
+            await in_thread(_import_for_failures)
             await log.attach(settings, logs)
         finally:
             sys.setswitchinterval(usual)
@@ -241,11 +241,12 @@ def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple
     return loop.create_task(import_late()), due
 
 
-def _import_masking() -> None:
-    """Imports the masking now, because a failure needs it, possibly when no file can be opened anymore."""
+def _import_for_failures() -> None:
+    """Imports now what a failure needs, possibly when no file can be opened anymore, or an update has removed the program's."""
+    from .core.fingerprint import fingerprint
     from .settings.masking import mask_text
 
-    mask_text("")
+    mask_text(fingerprint("", "", ()))
 
 
 def _lifecycle(settings: Settings, reclaimed: Reclaimed) -> Lifecycle:

@@ -28,6 +28,7 @@ Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any,
 
 def start(program: Program, streams: Sequence[int], stop_signal: int) -> tuple[int, int]:
     """Forks the process that becomes the backend; returns its pid, and the descriptor on which ``run`` reports a failure. On Linux it dies with us. Raises OSError."""
+    _import_for(program)
     guardian = os.getpid() if tree.EXACT else None
     status_read, status_write = os.pipe()
     try:
@@ -91,6 +92,19 @@ def run(
         os.write(status_fd, f"{step}:{type(error).__name__} 0".encode())
     finally:
         os._exit(127)
+
+
+def _import_for(program: Program) -> None:
+    """Imports what ``run`` needs here, once: when a later run starts, an update may have removed the program's files."""
+    try:
+        if program[3][1] is not None:
+            import resource  # noqa: F401
+        if program[4] is not None:
+            import ctypes  # noqa: F401
+
+            from . import landlock  # noqa: F401
+    except (ImportError, OSError):  # reported by run, which meets it again
+        pass
 
 
 def _default_signals(keep_hangup: bool) -> None:

@@ -191,6 +191,9 @@ class Router(Struct, eq=False):
         message = f"The sidecar failed at {name} ({type(error).__name__})"
         if isinstance(error, errors.InternalError):
             message = error.message
-        bug = "This is a bug in the sidecar; its log has the details."
-        hint = errors.LIMIT_REMEDY if errors.is_exhausted(error) else bug
+        hint = "This is a bug in the sidecar; its log has the details."
+        if errors.is_exhausted(error):
+            hint = errors.LIMIT_REMEDY
+        elif isinstance(error, ImportError):
+            hint = "A file of the sidecar is missing, as after an update or removal of the app: restart the app, or reinstall it."
         self.send_error(request_id, errors.InternalError(message, hint=hint), route)

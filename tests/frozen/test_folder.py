@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 
 from sidecar import __version__
 from tests.support.backends import http_backend
-from tests.support.client import SidecarClient
+from tests.support.client import RemoteError, SidecarClient
 from tests.support.launch import clean_environment
 from tests.support.packed import CONTENTS, MISSING, copy_to, packed_folder
+from tests.support.processes import until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "it is there")
 SUFFIX = ".pyd" if sys.platform == "win32" else ".so"
@@ -201,3 +203,31 @@ async def test_the_folder_is_copied_while_it_runs_and_free_at_the_end(program: P
     # What an installer does next: no file of it may be held by anybody.
     os.rename(program.parent, tmp_path / "old")  # noqa: PTH104 - the very call
     shutil.rmtree(tmp_path / "old")
+
+
+@pytest.mark.posix(reason="Windows removes no program that runs")
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_an_update_removes_or_replaces_the_folder_while_it_runs(
+    program: Path, tmp_path: Path, replaced: bool
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    settings = {"limits.open_files": 256, "sandbox.level": "standard"}
+    async with SidecarClient(http_backend(), command=[str(program)], data=data, settings=settings) as client:
+        started = await client.call("backend:waitForReady")
+        await until((data / "logs" / "sidecar.log").exists)  # what is imported late is there then
+        shutil.rmtree(program.parent)
+        if replaced:
+            program.parent.mkdir()
+            program.write_bytes(b"#!/bin/sh\n" * 1_000_000)
+        os.kill(started["pid"], signal.SIGSEGV)
+        crash = await client.event("backend:crash")
+        assert "SIGSEGV" in crash["text"]
+        assert len(crash["fingerprint"]) == 16
+        await client.call("backend:waitForReady")
+        await client.call("backend:restart")
+        (report,) = await client.call("backend:crashReports")
+        whole = await client.call("backend:crashReport", {"name": report["name"]})
+        assert "a file of the sidecar is missing" in whole["report"]
+        with pytest.raises(RemoteError, match="No channel named 'nope'"):
+            await client.call("nope")

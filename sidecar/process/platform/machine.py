@@ -111,8 +111,10 @@ _GIBIBYTE = 1024**3
 
 def describe_system(folder: Path | None = None) -> list[str]:
     """Returns one fact per line; ``folder``: report the free space of its disk. May block on that disk, so do not call it on the loop."""
-    import psutil
-
+    try:
+        import psutil
+    except ImportError as error:  # a report is written nevertheless
+        return [f"sidecar {__version__}, {system_name()}; a file of the sidecar is missing: {error}"]
     memory = psutil.virtual_memory()
     lines = [
         f"sidecar {__version__}, Python {sys.version.split()[0]}, psutil {psutil.__version__}",

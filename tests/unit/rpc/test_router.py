@@ -184,12 +184,13 @@ async def test_a_refusal_that_fails_is_answered_too(monkeypatch: pytest.MonkeyPa
     """Its hint imports a module, which an update of the app may have removed; the frames behind it would wait as well."""
 
     def fail(*_: object) -> str:
-        raise FileNotFoundError
+        raise ImportError
 
     monkeypatch.setattr("sidecar.rpc.router.hint_for_name", fail)
     caller = Caller()
     caller.call(1, "nope")
     assert caller.code(1) == "INTERNAL"
+    assert "restart the app, or reinstall it" in caller.answers[0]["error"]["hint"]
     assert len(caller.defects) == 1
 
 
