@@ -25,12 +25,12 @@ from ..wire.observe import Check
 from .needed import settings_of
 from .sentences import as_json
 
-_FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip knows none before it, a machine whose clock has no battery does
+_FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip's earliest time; a clock without a battery may be earlier
 _OWNER_ONLY = 0o600
-_MAX_KINDS = 30  # of secrets that are listed for one file; a hostile log has a thousand names
-# No file of ours has another name. The backend may give one that leaves the folder when it is unpacked on Windows, or steers a terminal.
+_MAX_KINDS = 30  # kinds of secrets listed per file; a hostile log has a thousand names
+# All of our files match. The backend may create a name that leaves the folder when unpacked on Windows, or controls a terminal.
 _OUR_NAME = re.compile(r"[A-Za-z0-9_./-]+")
-LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
+LAST_BYTES = 2 * 1024 * 1024  # of each log: the end matters most
 _KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6))
 
 
@@ -41,7 +41,7 @@ class Bundle:
         """``facts``: ``logs``, the folder, and ``info``, the answer of ``sidecar:info``; empty if no sidecar ran."""
         settings = settings_of(serve_words)
         self._secrets = spellings(_secrets(serve_words, settings))
-        self.texts: dict[str, str] = {}  # by their name in the bundle
+        self.texts: dict[str, str] = {}  # by name in the bundle
         self.masked: dict[str, Counter[str]] = {}  # name of a text → kind of secret → how often
         self._add("diagnosis.json", as_json(checks))
         self._add("info.json", as_json(facts.get("info", {})))
@@ -78,7 +78,7 @@ class Bundle:
         return packed.getvalue()
 
     def write(self, path: Path) -> None:
-        """Writes the zip, readable only by its owner. Replaces a file of that name, and no link, as /dev/stdout is. Raises OSError."""
+        """Writes the zip, readable only by its owner. Replaces a file of that name, but not a link such as /dev/stdout. Raises OSError."""
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
         if path.is_symlink():
@@ -93,7 +93,7 @@ def _counted(kinds: Counter[str]) -> str:
 
 
 def _secrets(serve_words: Sequence[str], settings: Settings | None) -> list[str]:
-    """Of our environment, of the environment and command that the settings give the backend, and of a file that is wrong now."""
+    """Returns the secrets in our environment, in the environment and command of the backend, and in a config file even if invalid."""
     found = [*secrets_of(os.environ), *secrets_of_command(serve_words)]
     config = _config(serve_words)
     if config:
@@ -113,11 +113,11 @@ def _config(serve_words: Sequence[str]) -> str | None:
 
 
 def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The newest files of each kind; a report's name and a log's number grow with time."""
+    """Yields the newest files of each kind; a report's name and a log's number grow with time."""
     for pattern, count in _KINDS:
         try:
             found = {one.relative_to(folder).as_posix(): one for one in folder.glob(pattern)}
-        except OSError:  # a folder on the way that may not be entered: the diagnosis reports it
+        except OSError:  # a folder on the path may not be entered; the diagnosis reports it
             continue
         for name in [one for one in sorted(found) if _OUR_NAME.fullmatch(one)][-count:]:
             if not found[name].parent.is_symlink() or found[name].parent == folder:
@@ -125,11 +125,11 @@ def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _tail(file: Path) -> str:
-    """The end of a file, starting at a line's beginning, because half a secret would not be recognised."""
+    """Returns the end of a file from the start of a line, because half a secret would not be recognised."""
     try:
         data = read_file(file, LAST_BYTES + 1, last=True)
     except OSError as error:
         return f"[this file could not be read: {error.strerror}]\n"
     cut = len(data) > LAST_BYTES
-    # Without escapes: a secret that is coloured in part is whole only then.
+    # Escapes are removed: only then is a partly coloured secret in one piece.
     return without_controls((data.partition(b"\n")[2] if cut else data).decode("utf-8", "surrogateescape"))

@@ -20,7 +20,7 @@ from .sentences import as_json
 from .state import backend_state
 from .surroundings import run_cancellable
 
-# They answer without a backend, or start it themselves: none is started for them.
+# Channels that answer without a backend or start it themselves, so none is started for them.
 READS_STATE = frozenset({"backend:crashReports", "backend:crashReport"})
 _FIREWALL = frozenset({"backend:getFirewallRule", "backend:getFirewallCommand", "backend:createFirewallRule"})
 WITHOUT_BACKEND = frozenset({"backend:start", "backend:diagnose"}) | READS_STATE | _FIREWALL
@@ -34,7 +34,7 @@ def needs_backend(channel: str) -> bool:
 
 
 def arguments(words: Sequence[str]) -> list[Any]:
-    """The channel's arguments from the words of the command line. UsageError: a word is not JSON."""
+    """Returns the channel's arguments, decoded from the command line. UsageError: a word is not JSON."""
     values = []
     for position, word in enumerate(words, 1):
         try:
@@ -108,7 +108,7 @@ async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str], 
             if needs_backend(channel) and channel in client.hello.channels:
                 if managed:
                     await client.call("backend:start")
-                else:  # a little: what is asked for then answers for it as it is
+                else:  # wait a little; then the channel answers for the backend as it is
                     with contextlib.suppress(RemoteError):
                         await client.call("backend:waitForReady", {"timeout": _LOOK_TIMEOUT})
             return await client.call(channel, *values)

@@ -21,7 +21,7 @@ from ..wire.framing import FrameBuffer, framed
 from ..wire.hello import PROTOCOL
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
 
-# Ours first in a checkout, last among installed packages, which could otherwise hide modules of Python.
+# Our path goes first in a checkout, and last if it holds installed packages, which could otherwise hide Python's modules.
 _RUN = (
     "import sys; path = sys.argv.pop(1); sys.path.insert(len(sys.path) if path.endswith('-packages') else 0, path);"
     " from {module} import main; sys.exit(main({arguments}))"
@@ -30,14 +30,14 @@ _RUN = (
 EventListener = Callable[[str, Any], None]
 DroppedListener = Callable[[str, int], None]
 
-# The protocol page: the whole ladder within total_shutdown (27 s), unsent data 1 s more.
+# Seconds; from the protocol page: the stop ladder takes total_shutdown (27 s) at most, and unsent data 1 s more.
 SHUTDOWN_LIMIT = 30.0
-HELLO_LIMIT = 30.0  # a cold disk and a virus scanner; it takes 12 ms where neither is in the way
+HELLO_LIMIT = 30.0  # seconds, for a cold disk and a virus scanner; without them it takes 12 ms
 _STDERR_LINES = 200
 
 
 class RemoteError(SidecarError):
-    """The sidecar's error answer; ``error`` has code, message, hint and data as they came."""
+    """The sidecar's error answer; ``error`` has code, message, hint and data as received."""
 
     def __init__(self, error: ErrorBody) -> None:
         super().__init__(error.message)
@@ -49,12 +49,12 @@ class SidecarLostError(SidecarError):
 
 
 def serve_command() -> list[str]:
-    """The command that starts a sidecar of this version; a packed one is the executable itself."""
+    """Returns the command that starts a sidecar of this version; a packed one is the executable itself."""
     return [*([sys.executable] if getattr(sys, "frozen", False) else isolated_python("sidecar.__main__")), "serve"]
 
 
 def isolated_python(module: str, arguments: str = "") -> list[str]:
-    """The command that runs ``main`` of a module of this package, installed or not, in a new interpreter.
+    """Returns the command that runs ``main`` of a module of this package, installed or not, in a new interpreter.
 
     ``-I``: no code comes from the working directory, PYTHONPATH or PYTHONSTARTUP; the backend inherits the environment unchanged.
     """
@@ -90,10 +90,10 @@ class Client:
         on_dropped: DroppedListener | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Self:
-        """Spawns ``sidecar serve WORDS`` and awaits its hello; ``env``: the whole environment, by default ours.
+        """Spawns ``sidecar serve WORDS`` and waits for its hello; ``env``: the whole environment, by default ours.
 
         ``on_event`` gets channel and payload of each event, ``on_dropped`` before it the channel and how many are missing.
-        UsageError: it did not understand ``words``. SidecarLostError: it could not be started, ended, or said something else.
+        UsageError: it rejected ``words``. SidecarLostError: it could not be started, ended, or sent something else.
         """
         pipe = subprocess.PIPE
         try:  # in its own session: Ctrl+C is for us; we shut the sidecar down in order
@@ -110,7 +110,7 @@ class Client:
             await client.kill()
             raise client._lost("The sidecar sent no hello") from None
         except asyncio.CancelledError:
-            await client.kill()  # it would go on for a moment, in a folder that may be about to be removed
+            await client.kill()  # it would run on for a moment, in a folder that may be about to be removed
             raise
         if client.hello is None or client.hello.protocol != PROTOCOL:
             await client.kill()
@@ -119,7 +119,7 @@ class Client:
         return client
 
     async def call(self, channel: str, *args: Any) -> Any:
-        """Sends a request; cancelled with its caller.
+        """Sends a request and returns its result. If the caller is cancelled, so is the request.
 
         RemoteError: the answer is an error. InvalidArgsError: MessagePack cannot hold the arguments. InvalidConfigError: the
         settings are wrong. SidecarLostError: it ended in the meantime.
@@ -141,7 +141,7 @@ class Client:
             return await answer
         except asyncio.CancelledError:
             if self._answers.pop(number, None) is not None:
-                # Not awaited: a sidecar that does not read any more would hold up the caller that gives up because of it.
+                # Not drained: a sidecar that no longer reads would block the caller that gives up because of that.
                 self._write(msgpack.encode({"type": "cancel", "id": number}))
             raise
 
@@ -161,7 +161,7 @@ class Client:
         except SidecarError:
             pass  # it ends, or has ended
         except (TimeoutError, asyncio.CancelledError) as error:
-            await self.kill()  # left alone, asyncio's end of it would find the loop closed, and say so
+            await self.kill()  # otherwise asyncio would find the loop closed later, and print that
             if isinstance(error, asyncio.CancelledError):
                 raise
         return await self.wait()
@@ -192,7 +192,7 @@ class Client:
         except (FrameError, MsgspecError) as error:
             self._last_words.append(f"Not a frame of the protocol: {error}")
             self._end_process()
-        except Exception as error:  # noqa: BLE001 - a defect of a listener must not leave callers waiting
+        except Exception as error:  # noqa: BLE001 - a bug in a listener must not leave callers waiting
             self._last_words.append(f"Its message could not be handled: {type(error).__name__}: {error}")
             self._end_process()
         await stderr
@@ -204,7 +204,7 @@ class Client:
         self._greeted.set()
 
     def _end_process(self) -> None:
-        with suppress(ProcessLookupError):  # it has ended, and asyncio has let go of it
+        with suppress(ProcessLookupError):  # it has ended, and asyncio has released it
             self._process.kill()
 
     def _write(self, body: bytes) -> None:

@@ -9,8 +9,8 @@ from click import shell_completion as completion
 
 from ..argv import COMPLETION_VARIABLE
 
-# bash cuts words at colons (COMP_WORDBREAKS) and replaces only what follows the last one. So the words are put together
-# again, and what stands before the colon is left out of the replies.
+# bash splits words at colons (COMP_WORDBREAKS) and replaces only what follows the last one. So the words are joined again,
+# and the replies omit what precedes the colon.
 _BASH = """\
 %(complete_func)s() {
     local IFS=$' \\t\\n' i type value word kept=
@@ -40,7 +40,7 @@ _BASH = """\
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
-# Where nothing is returned, as for files, PowerShell completes paths by itself.
+# If nothing is returned, as for files, PowerShell completes paths by itself.
 _POWERSHELL = """\
 Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
@@ -84,9 +84,9 @@ def register() -> None:
 
 
 def script(command: click.Command, shell: str) -> str:
-    """The script that the shell reads to complete ``command``."""
+    """Returns the script that the shell reads to complete ``command``."""
     register()
     kind = completion.get_completion_class(shell)
     assert kind is not None
-    # Not BashComplete.source(), which starts a bash to look at its version: the script may be for another machine.
+    # Not BashComplete.source(), which starts bash to check its version: the script may be for another machine.
     return completion.ShellComplete.source(kind(command, {}, "sidecar", COMPLETION_VARIABLE))

@@ -21,17 +21,17 @@ class RecordedFrame(NamedTuple):
 
     at: float  # seconds after the start
     sender: str  # client or sidecar
-    body: bytes  # the frame, or all of a chunk that is not one
-    message: Any  # None where the body cannot be decoded
-    trouble: str = ""  # why not, or how the sender ended
+    body: bytes  # the frame, or the whole chunk if it is not one
+    message: Any  # None if the body cannot be decoded
+    trouble: str = ""  # why it cannot be decoded, or how the sender ended
 
     def field(self, name: str) -> Any:
-        """A value of the message; None if missing, because any message may have been sent."""
+        """Returns a value of the message; None if missing, because the message may be anything."""
         return self.message.get(name) if isinstance(self.message, dict) else None
 
 
 class Conversation:
-    """Cuts both directions into frames."""
+    """Splits both directions into frames."""
 
     def __init__(self) -> None:
         largest = MAX_FRAME_RANGE[1]
@@ -39,7 +39,7 @@ class Conversation:
         self._broken: set[str] = set()
 
     def take(self, record: Record) -> Iterator[RecordedFrame]:
-        """The frames that a record completes."""
+        """Yields the frames that a record completes."""
         if record.kind == "exit":
             yield from self._end(record, "sidecar", f"exit status {record.data.decode('ascii', 'replace')}")
         elif record.kind == "client end":
@@ -67,7 +67,7 @@ class Conversation:
 
 
 def conversation(records: Iterable[Record]) -> Iterator[RecordedFrame]:
-    """All that went by. Raises what the iteration over ``records`` raises, after everything before it."""
+    """Yields all frames. Raises what the iteration over ``records`` raises, after everything before it."""
     cutter = Conversation()
     for record in records:
         yield from cutter.take(record)
@@ -81,7 +81,7 @@ def _decoded(body: bytes) -> tuple[Any, str]:
 
 
 class Step(NamedTuple):
-    """``data`` that the client sent (None: it closed) ``at`` seconds since hello, after so many answers and changes of state."""
+    """``data`` that the client sent (None: it closed) ``at`` seconds after hello, after so many ``answers`` and state changes (``moves``)."""
 
     at: float
     data: bytes | None
@@ -91,14 +91,14 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Exchange:
-    """A request and its answer; ``answer`` is the recorded message, None if there was none."""
+    """A request and its answer; ``answer`` is the recorded message, or None."""
 
     id: Any
     channel: str
     args: Any
-    asked: float
+    requested_at: float
     answer: dict[str, Any] | None = None
-    answered: float = 0.0
+    answered_at: float = 0.0
 
     @property
     def outcome(self) -> Any:
@@ -117,9 +117,9 @@ class Tape:
     exchanges: list[Exchange] = field(default_factory=list)
     unsolicited: list[RecordedFrame] = field(default_factory=list)  # events, and errors about stream or settings
     states: list[str] = field(default_factory=list)
-    exit: int | None = None  # the sidecar's status; None where its end was not recorded
+    exit: int | None = None  # the sidecar's exit status; None if its end was not recorded
     exit_at: float = 0.0
-    ended_by_client: bool = False  # the client had asked for the end before it came
+    ended_by_client: bool = False  # the client had requested the end before it came
     answers: int = 0
     _open: dict[Any, list[Exchange]] = field(default_factory=dict)
     _conversation: Conversation = field(default_factory=Conversation)
@@ -140,7 +140,7 @@ class Tape:
     def _pass(self, passed: RecordedFrame) -> None:
         kind, number = passed.field("type"), passed.field("id")
         if not isinstance(number, str | int | float | None):
-            return  # a mistake that is not ours to judge
+            return  # invalid, and not for this module to judge
         match passed.sender, kind:
             case "sidecar", "hello":
                 self.hello = self.hello or passed
@@ -155,7 +155,7 @@ class Tape:
                     self.unsolicited.append(passed)
                 elif waiting := self._open.get(number):
                     exchange = waiting.pop(0)
-                    exchange.answer, exchange.answered = passed.message, passed.at
+                    exchange.answer, exchange.answered_at = passed.message, passed.at
             case "sidecar", "event":
                 self.unsolicited.append(passed)
                 payload = passed.field("payload")

@@ -19,19 +19,19 @@ from .state import data_words
 from .story import Recovery
 from .surroundings import run_cancellable, temporary_folder
 
-READY_SHARE = 0.6  # of the time: the backend must be ready by then, or no time is left to see it recover
-CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
+READY_SHARE = 0.6  # of the time: the backend must be ready by then, or no time is left for the recovery
+CRASH_AFTER = 2.0  # seconds for which it is shown running at most
 
 
 def backend_command() -> list[str]:
-    """The command that starts the demo's backend; a packed sidecar starts itself."""
+    """Returns the command that starts the demo's backend; a packed sidecar starts itself."""
     if getattr(sys, "frozen", False):
         return [sys.executable, "demo-backend", "--port", "{port}"]
     return [*isolated_python("sidecar.console.demo_backend", "sys.argv[1:]"), "--port", "{port}"]
 
 
 def run(seconds: float) -> int:
-    """Shows the demo; returns 0 if the recovery was seen and everything stopped in order, else 1. OSError: of stdout."""
+    """Shows the demo; returns 0 if the recovery was seen and everything stopped in order, else 1. OSError: stdout cannot be written."""
     console = Console(highlight=False)
 
     async def play() -> tuple[Recovery, int]:
@@ -66,7 +66,7 @@ class _Demo(Session):
         with temporary_folder("sidecar-demo-") as folder:
             paths = ["--set", f"backend.live_path={LIVE_PATH}", "--set", f"backend.shutdown_path={STOP_PATH}"]
             words = [*data_words(folder), *paths, "--", *backend_command()]
-            # Ours without what would configure another backend than the demo's.
+            # Our environment, without what would configure a different backend.
             env = {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
             async with self.pictures(screen=False):
                 client = await Client.start(words, on_event=self._take, env=env)
@@ -76,12 +76,12 @@ class _Demo(Session):
                     await self._play_while(client)
                 finally:
                     status = await self.stop(client)
-        if self.unsaid:
-            raise self.unsaid
+        if self.write_error:
+            raise self.write_error
         return self.recovery, status
 
     async def _play_while(self, client: Client) -> None:
-        """Until the sidecar or the reader of stdout is gone, at most."""
+        """Plays until done, or until the sidecar or the reader of stdout is gone."""
         play, gone = asyncio.create_task(self._play()), asyncio.create_task(client.wait())
         ends: set[asyncio.Future[Any]] = {play, gone, self.end}
         try:
@@ -115,6 +115,6 @@ async def _press(port: int) -> None:
     try:
         await client.post(CRASH_PATH, timeout=2)
     except HttpFailedError:
-        pass  # it died before it answered, which is what was asked for
+        pass  # it died before it answered, as requested
     finally:
         await client.close()

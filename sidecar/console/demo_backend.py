@@ -1,4 +1,4 @@
-"""The backend of ``sidecar demo``: a small web server on 127.0.0.1 that crashes when it is asked to."""
+"""The backend of ``sidecar demo``: a small web server on 127.0.0.1 that crashes on request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from socketserver import ThreadingTCPServer
 LIVE_PATH = "/health"
 STOP_PATH = "/demo/stop"
 CRASH_PATH = "/demo/crash"
-CRASH_STATUS = 134  # what a shell shows for SIGABRT, the way in which a .NET server crashes
+CRASH_STATUS = 134  # a shell's status for SIGABRT, which is how a .NET server crashes
 
 
-class _Server(ThreadingTCPServer):  # HTTPServer would look its name up, which may take seconds
+class _Server(ThreadingTCPServer):  # HTTPServer would look up its own name, which may take seconds
     allow_reuse_address = True
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """A request is not worth a line."""
+        """Logs nothing."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -26,7 +26,7 @@ from .state import backend_state
 from .surroundings import run_cancellable
 
 _LAST_LINES = 10
-_REPEAT_AFTER = 10.0  # seconds after which it says again what it waits for
+_REPEAT_AFTER = 10.0  # seconds after which an unchanged message is printed again
 _STAYS_UP = 1.5  # seconds that a ready backend must live: servers open their port before they load the app
 _REPORT_LIMIT = 20.0  # seconds
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
@@ -35,7 +35,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": 
 def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str | None) -> int:
     """Diagnoses, prints, and writes the zip ``bundle``; ``start`` starts the backend first.
 
-    Returns 1 when anything failed, 78 where the settings are wrong, else 0. UsageError: the bundle cannot be written.
+    Returns 1 if anything failed, 78 if the settings are wrong, else 0. UsageError: the bundle cannot be written.
     """
     if start:
         require_command("doctor --start", serve_words)
@@ -61,7 +61,7 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
     from .bundle import Bundle
 
     gathered = Bundle(checks, facts, serve_words)
-    # Shown before it is written, so that you can notice a secret that is not listed before the bundle leaves the machine.
+    # Printed before the file is written, so that you can notice an unlisted secret before the bundle leaves the machine.
     print(f"Masked in this bundle (also listed in its masked.txt):\n{gathered.summary()}", file=sys.stderr)
     try:
         gathered.write(Path(bundle))
@@ -81,7 +81,7 @@ class StartCheck(Check, frozen=True):
 
 async def _ask(serve_words: Sequence[str], *, start: bool) -> tuple[list[Check], dict[str, Any]]:
     events = _StartEvents()
-    # One attempt is enough to see what is wrong. What stands in the user's words comes later and wins.
+    # One attempt is enough to see what is wrong. The user's own words come later and win.
     once = ["--set", "restart.attempts=0"] if start else []
     client = await Client.start(["--set", "backend.autostart=false", *once, *serve_words], on_event=events.take)
     try:
@@ -101,17 +101,17 @@ class _StartEvents:
     def __init__(self) -> None:
         self.crash: dict[str, Any] = {}
         self.crashed = asyncio.Event()
-        self.ill = ""
+        self.unhealthy = ""
         self._shown = ""
         self._shown_at = 0.0
 
     def take(self, channel: str, payload: Any) -> None:
-        """One event."""
+        """Takes one event."""
         if channel == "backend:crash":
             self.crash = payload
             self.crashed.set()
         elif channel == "backend:healthUpdate":
-            self.ill = payload.get("error") or ""
+            self.unhealthy = payload.get("error") or ""
         elif channel == "backend:startupProgress" and (
             payload["message"] != self._shown or payload["elapsed"] >= self._shown_at + _REPEAT_AFTER
         ):
@@ -124,7 +124,7 @@ async def _start(client: Client, events: _StartEvents, logs: str) -> Check:
         started = await client.call("backend:start")
     except RemoteError as failure:
         error = failure.error
-        # The report follows when all of the backend has ended.
+        # The report follows once the whole backend has exited.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REPORT_LIMIT):
                 await events.crashed.wait()
@@ -139,8 +139,8 @@ async def _start(client: Client, events: _StartEvents, logs: str) -> Check:
         return _failed(
             f"The backend was ready, then: {crash['text']}", "", crash["kind"], output, crash=crash, logs=logs
         )
-    if events.ill:
-        return StartCheck("start", "failed", f"The backend starts, but is unhealthy: {events.ill}")
+    if events.unhealthy:
+        return StartCheck("start", "failed", f"The backend starts, but is unhealthy: {events.unhealthy}")
     return StartCheck("start", "ok", f"The backend starts and is ready on {started['url']}")
 
 
@@ -170,12 +170,12 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
 
 
 def checks_table(checks: Sequence[Check]) -> Table:
-    """The diagnosis for people, each row with its remedy where one is needed."""
+    """Returns the diagnosis as a table; a row has a remedy if one is needed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("status", "check", "finding"):
         table.add_column(heading, overflow="fold")
     for check in checks:
-        seen = Text("\n".join(printable(line) for line in _seen(check)))  # it may hold what a backend wrote or answered
+        seen = Text("\n".join(printable(line) for line in _seen(check)))  # may contain what a backend wrote or answered
         if check.status != "ok" and isinstance(check.remedy, str):
             seen.append(f"\n→ {printable(check.remedy)}", style="italic")
         table.add_row(Text(check.status, style=_STYLES[check.status]), check.check.replace("_", " "), seen)

@@ -18,12 +18,12 @@ from .conversation import RecordedFrame, conversation
 from .recording import Header, Recording
 from .sentences import sentence
 
-_MAX_WIDTH = 400  # characters of a line where no terminal sets a width; --json has all of it
+_MAX_WIDTH = 400  # characters of a line if no terminal sets a width; --json has all of it
 _STYLES = {"error": "bold red", "hello": "bold", "event": "", "request": "cyan", "response": "green"}
 
 
 def run(file: str, *, as_json: bool) -> int:
-    """Prints every frame; returns 0. UsageError: no file. RecordingError: not a recording, or damaged after what was printed."""
+    """Prints every frame; returns 0. UsageError: no such file. RecordingError: not a recording, or damaged after what was printed."""
     recording = Recording(Path(file))
     if as_json:
         _print_json({"recording": recording.header})
@@ -54,13 +54,13 @@ def _print_lines(recording: Recording) -> None:
 
 
 def heading(header: Header) -> str:
-    """A recording's origin, in one line."""
+    """Returns a recording's origin, in one line."""
     where = f"on {header.platform} by sidecar {header.sidecar}"
     return one_line(f"Recorded {header.started} {where}: {' '.join(header.command)}")
 
 
 def as_document(passed: RecordedFrame) -> dict[str, Any]:
-    """One line of ``--json``: ``time`` in seconds, ``from``, and ``message``, or ``trouble`` with ``data`` in base64."""
+    """Returns one line of ``--json``: ``time`` in seconds, ``from``, and ``message``, or ``trouble`` with ``data`` in base64."""
     document: dict[str, Any] = {"time": round(passed.at, 6), "from": passed.sender}
     if passed.message is not None:
         return {**document, "bytes": len(passed.body), "message": passed.message}
@@ -69,7 +69,7 @@ def as_document(passed: RecordedFrame) -> dict[str, Any]:
 
 
 def lines(passed: Iterator[RecordedFrame]) -> Iterator[tuple[str, str]]:
-    """Each frame as a line, with its type: time, direction, type, id, size, and what it says."""
+    """Yields each frame as a line (time, direction, type, id, size, content), with its type."""
     channels: dict[Any, str] = {}
     for each in passed:
         kind, number = str(each.field("type") or ""), each.field("id")
@@ -82,7 +82,7 @@ def lines(passed: Iterator[RecordedFrame]) -> Iterator[tuple[str, str]]:
         yield one_line(f"{each.at:9.3f} {arrow} {kind[:8]:8} {shown:>4} {size:>7}  {_what(each, kind, channel)}"), kind
 
 
-def _what(each: RecordedFrame, kind: str, channel: str) -> str:  # noqa: PLR0911 - one return a type of message
+def _what(each: RecordedFrame, kind: str, channel: str) -> str:  # noqa: PLR0911 - one return per type of message
     if each.message is None:
         begin = f": {each.body[:64]!r}" if each.body else ""
         return each.trouble + begin

@@ -13,7 +13,7 @@ from ..process.platform.descriptors import PIPE, has_terminal, kind_of
 from ..process.platform.terminal import in_foreground, read_keys
 
 _ESCAPE = "\x1b"
-# What terminals send for the keys that move, in the normal and in the application mode.
+# What terminals send for the movement keys, in normal and in application mode.
 _MOVES = {"A": "up", "B": "down", "H": "home", "1~": "home", "7~": "home", "F": "end", "4~": "end", "8~": "end"}
 _MOVES |= {"5~": "page up", "6~": "page down"}
 _NAMED = {_ESCAPE: _ESCAPE, "\r": "enter", "\n": "enter", "\x7f": "backspace", "\x08": "backspace"}
@@ -22,7 +22,7 @@ _SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control se
 
 @contextmanager
 def pressed_keys(on_key: Callable[[str], None]) -> Iterator[bool]:
-    """While it lasts, ``on_key`` gets each key, in lower case, on the loop's thread. Yields whether a person is at the keys.
+    """Passes each key to ``on_key``, in lower case, on the loop's thread. Yields whether a person presses them.
 
     Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none.
     """
@@ -41,7 +41,7 @@ def pressed_keys(on_key: Callable[[str], None]) -> Iterator[bool]:
 
 
 def keys_in(data: bytes) -> list[str]:
-    """The keys in one read: characters in lower case, and names such as ``page up``; Alt and other function keys are left out."""
+    """Returns the keys in one read: characters in lower case, and names such as ``page up``. Omits Alt and other function keys."""
     keys: list[str] = []
     for part in re.split(f"({_SEQUENCES})", data.decode("utf-8", "ignore")):
         if part.startswith(("\x1b[", "\x1bO")):
@@ -59,7 +59,7 @@ def _read_pipe(press: Callable[[bytes], None]) -> None:
         try:
             while data := os.read(0, 64):
                 loop.call_soon_threadsafe(press, data)
-        except (OSError, RuntimeError):  # the other side broke off, or our loop is closed already
+        except (OSError, RuntimeError):  # the other side is gone, or our loop is closed already
             pass
 
     threading.Thread(target=read, name="keys", daemon=True).start()

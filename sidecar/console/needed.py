@@ -13,7 +13,7 @@ from ..settings.model import Settings
 
 
 def settings_of(serve_words: Sequence[str]) -> Settings | None:
-    """The settings of ``serve WORDS``; None if they are wrong, which the sidecar reports."""
+    """Returns the settings of ``serve WORDS``; None if they are wrong, which the sidecar reports."""
     try:
         boot = parse(list(serve_words))
         return load(
@@ -24,7 +24,7 @@ def settings_of(serve_words: Sequence[str]) -> Settings | None:
 
 
 def require_command(tool: str, serve_words: Sequence[str], more: str = "", *, starts: bool = True) -> None:
-    """UsageError: nothing names a backend; ``more`` extends the hint. ``starts``: the tool starts it, whatever autostart says."""
+    """Raises UsageError if nothing names a backend; ``more`` extends the hint. ``starts``: the tool starts it, whatever autostart says."""
     settings = settings_of(serve_words)
     if settings is not None and lacks_command(settings) and (starts or settings.backend.autostart):
         hint = f"Write it after --, e.g. 'sidecar {tool} -- uvicorn app:app'. {more}".rstrip()

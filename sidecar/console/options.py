@@ -1,4 +1,4 @@
-"""The options and arguments that commands share, and their completion, whose words are imported when a shell asks."""
+"""The options and arguments that commands share, and their completion. Names to complete are imported only when a shell asks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["profiles", "settings", "states", "channels"]
 
 
 def complete(kind: Kind) -> Any:
-    """For completion: those names of that kind that begin with what was typed."""
+    """Returns a completion: the names of this kind that begin with what was typed."""
     return lambda _context, _parameter, typed: [name for name in _names(kind) if name.startswith(typed)]
 
 
@@ -44,7 +44,7 @@ class Seconds(click.FloatRange):
     name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number; BadParameter if it is not one, or out of range."""
+        """Returns the number. BadParameter: not a number, or out of range."""
         with_unit = quantity(value, SECONDS) if isinstance(value, str) else None
         number = float(super().convert(value if with_unit is None else with_unit, param, ctx))
         if not math.isfinite(number):
@@ -52,22 +52,22 @@ class Seconds(click.FloatRange):
         return number
 
 
-PORT = click.IntRange(0, 65535)  # 0 stands for any free one
+PORT = click.IntRange(0, 65535)  # 0: any free port
 PORT.name = "port number"
 
 
 def examples(*commands: str) -> str:
-    """The end of a help page, one command a line, which click does not wrap."""
+    """Returns the end of a help page: one command per line, which click does not wrap."""
     heading = "Example:" if len(commands) == 1 else "Examples:"
     return "\n".join([heading, "", "\b", *(f"  {command}" for command in commands)])
 
 
-# Options that go on to ``serve`` as they are.
+# Options that are passed to ``serve`` unchanged.
 _SERVE_OPTIONS = ("config", "profile", "cwd", "metrics", "max_frame", "max_in_flight")
 
 
 def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """One decorator for several options, which ``--help`` lists in this order."""
+    """Returns one decorator for several options, which ``--help`` lists in this order."""
     return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
@@ -100,9 +100,9 @@ metrics_option = click.option(
 )
 
 
-# Shows in the usage line that a backend's command may follow; what stands behind ``--`` never comes here.
+# Shows in the usage line that a backend's command may follow. What follows ``--`` never gets here.
 backend_argument = click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]", type=click.Path())
-# For what takes the place of ``serve``: a client that adds that word to its command may.
+# For commands that replace ``serve``: a client may add that word to its command.
 serve_argument = click.argument(
     "command",
     nargs=-1,
@@ -113,9 +113,9 @@ serve_argument = click.argument(
 
 
 def with_serve_words(function: Callable[..., int]) -> Any:
-    """Adds the options that name settings; the function gets all of ``_SERVE_OPTIONS`` as ``serve_words``, what follows ``serve``.
+    """Adds the options for settings; ``function`` gets them and ``_SERVE_OPTIONS`` as ``serve_words``, what follows ``serve``.
 
-    The command behind ``--`` comes as the context's object.
+    The command after ``--`` is the context's object.
     """
 
     @functools.wraps(function)

@@ -18,16 +18,16 @@ from ..wire.framing import FrameBuffer
 from .conversation import Exchange, Tape
 from .recording import Recording, RecordingError
 
-DRAIN = 1.0  # seconds for what is unsent at the end, as the protocol page has it
+DRAIN = 1.0  # seconds for unsent data at the end, as on the protocol page
 
 
 def run(file: str, *, fast: bool) -> int:
-    """Plays until the client closes its side or asks for the end, or the recorded sidecar ended by itself.
+    """Plays until the client closes its side or requests the shutdown, or the recorded sidecar ended by itself.
 
-    A request gets what the same request got, after as long as that took (``fast``: at once), and then the last answer again.
+    A request gets the recorded answer of the same request, after as long as it took (``fast``: at once). The last one repeats.
 
-    Returns the recorded status, 0 where the client ended it, 65 where it sent something else than frames. RecordingError: the
-    file is not a recording, has no hello or is damaged; nothing was played.
+    Returns the recorded status, 0 if the client ended it, 65 if it sent anything but frames. RecordingError: the file is not
+    a recording, has no hello or is damaged; nothing was played.
     """
     tape = Tape()
     for record in Recording(Path(file)):
@@ -43,7 +43,7 @@ def run(file: str, *, fast: bool) -> int:
 
 
 class Answers:
-    """Which recorded exchange answers a request; pure."""
+    """Finds the recorded exchange that answers a request; pure."""
 
     def __init__(self, tape: Tape) -> None:
         self._exact: dict[bytes, list[Exchange]] = defaultdict(list)
@@ -54,7 +54,7 @@ class Answers:
                 self._loose[exchange.channel].append(exchange)
 
     def find(self, channel: str, args: Any) -> Exchange | None:
-        """The next answer to the same request, else to any request of that channel; None if not found."""
+        """Returns the next answer to the same request, else to any request of that channel; None if there is none."""
         found = self._exact.get(_key(channel, args)) or self._loose.get(channel)
         if not found:
             return None
@@ -78,7 +78,7 @@ class _Playback:
 
     async def run(self) -> int:
         assert self.tape.hello is not None
-        # A client may look at the process that it talks to, or end it: that is us, not a process that got the recorded pid since.
+        # A client may inspect or end the process that it talks to: that is this one, not one that has the recorded pid by now.
         self.writer.send(msgpack.encode({**self.tape.hello.message, "pid": os.getpid()}))
         self.reader.resume()
         unsolicited = asyncio.create_task(self._send_unsolicited(self.tape.hello.at))
@@ -116,13 +116,13 @@ class _Playback:
 
     def _answer(self, message: Any) -> None:
         if not isinstance(message, dict) or message.get("type") != "request":
-            return  # a cancel comes too late for an answer that is known already
+            return  # a cancel is too late: the answer is already known
         number, channel = message.get("id"), str(message.get("channel"))
         exchange = self.answers.find(channel, message.get("args") or [])
         if exchange is None and channel != "sidecar:shutdown":
             self._send_error(number, "UNKNOWN_CHANNEL", f"The recording has no answer from {channel}")
             return
-        delay = exchange.answered - exchange.asked if exchange else 0.0
+        delay = exchange.answered_at - exchange.requested_at if exchange else 0.0
         answer = {**exchange.answer, "id": number} if exchange and exchange.answer else None
         answer = answer or {"type": "response", "id": number, "result": {"success": True}}
         self._later(delay, self.writer.send, msgpack.encode(answer))

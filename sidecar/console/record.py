@@ -1,7 +1,7 @@
 """``sidecar record``: passes data between a client and a real sidecar, and records it in a file.
 
-One thread a direction passes the bytes on as they come, and each waits for its reader, so back-pressure goes through. The
-file is as private as the system allows: a replay needs the very bytes, secrets included.
+One thread per direction passes the bytes on as they arrive, and waits for its reader, so back-pressure is passed on. The
+file is as private as the system allows: a replay needs the exact bytes, secrets included.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run(file: str, serve_words: Sequence[str]) -> int:
     forward_to(child)
     assert child.stdin
     assert child.stdout
-    # Nothing can interrupt it while the client keeps silent: it ends with the process.
+    # Nothing can interrupt it while the client sends nothing: it ends with the process.
     threading.Thread(target=_pass_requests, args=(stdin_fd, child.stdin, tape), name="requests", daemon=True).start()
     _pass_answers(child.stdout, stdout_fd, tape)
     status = shell_status(child.wait())
@@ -51,7 +51,7 @@ def run(file: str, serve_words: Sequence[str]) -> int:
 
 
 def _create(path: Path) -> int:
-    """A new file, open for writing; an earlier recording is set aside, anything else is left alone."""
+    """Creates the file, open for writing; renames an earlier recording, and refuses anything else."""
     earlier = Path(f"{path}.1")
     try:
         if path.exists() or path.is_symlink():
@@ -84,10 +84,10 @@ class _Tape:
         self._write(encode_header(Header(__version__, iso(), SYSTEM, command)))
 
     def add(self, kind: Kind, data: bytes) -> None:
-        """Before the bytes are passed on, so that no answer can come before its question."""
+        """Adds a record. Call it before passing the bytes on, so that no answer is recorded before its request."""
         with self._lock:
             self._write(encode_record(kind, time.monotonic_ns() - self._began, data))
-            if kind == "exit":  # nothing comes after it, whatever the client still sends
+            if kind == "exit":  # nothing follows it, whatever the client still sends
                 self._descriptor = None
 
     def _write(self, data: bytes) -> None:
@@ -107,7 +107,7 @@ def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
         tape.add("client", chunk)
         try:
             write_all(stdin.fileno(), chunk)
-        except OSError:  # the sidecar reads no more; what it has to say is still passed on
+        except OSError:  # the sidecar no longer reads; its output is still passed on
             return
     tape.add("client end", b"")
     stdin.close()

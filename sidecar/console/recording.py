@@ -1,6 +1,6 @@
 """The file format of ``sidecar record``: every chunk of bytes, in order, with its time.
 
-    file   = magic, header, records; header and each record are framed as the protocol's frames are
+    file   = magic, header, records; the header and each record are framed like the protocol's frames
     header = MessagePack map, see Header
     record = MessagePack array [kind, nanoseconds since the start, bytes, CRC-32 of the bytes]
 
@@ -21,7 +21,7 @@ from ..process.platform.files import open_regular
 from ..wire.framing import FrameBuffer, framed, printable
 
 MAGIC = b"SIDECAR RECORDING 1\n"
-CHUNK = 64 * 1024  # bytes of one record at most: what a pipe holds
+CHUNK = 64 * 1024  # most bytes of one record: what a pipe holds
 Kind = Literal["client", "sidecar", "client end", "exit"]
 _MAX_RECORD = CHUNK + 4096
 _MAX_DIGITS = 10  # of an exit status: Windows has 32 bits for it
@@ -44,7 +44,7 @@ class Header(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True, array_like=True):
-    """``client`` and ``sidecar``: bytes from there. ``client end``: it closed its side. ``exit``: the sidecar's status as digits."""
+    """``client`` and ``sidecar``: bytes from it. ``client end``: it closed its side. ``exit``: the sidecar's status as digits."""
 
     kind: Kind
     at: int
@@ -53,7 +53,7 @@ class Record(Struct, frozen=True, array_like=True):
 
     @property
     def seconds(self) -> float:
-        """Since the start of the recording."""
+        """Seconds since the start of the recording."""
         return self.at / 1e9
 
 
@@ -63,22 +63,22 @@ _read_record = msgpack.Decoder(Record).decode
 
 
 def encode_header(header: Header) -> bytes:
-    """The beginning of a file."""
+    """Returns the beginning of a file."""
     return MAGIC + framed(_encoder.encode(header))
 
 
 def encode_record(kind: Kind, at: int, data: bytes) -> bytes:
-    """One record."""
+    """Returns one encoded record."""
     return framed(_encoder.encode(Record(kind, at, data, crc32(data))))
 
 
 def shell_status(status: int) -> int:
-    """An exit status as shells report it: 128 + the number of the signal that ended the process."""
+    """Returns an exit status as shells report it: 128 + the number of the signal that ended the process."""
     return status if status >= 0 else 128 - status
 
 
 class Recording:
-    """A file that is read; iterate once. ``whole``: it had the sidecar's end. UsageError: unreadable. RecordingError: not a recording."""
+    """Reads a file; iterate once. ``whole``: it contains the sidecar's end. UsageError: unreadable. RecordingError: not a recording."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -102,7 +102,7 @@ class Recording:
             raise self._damaged("its header is missing or damaged") from None
 
     def __iter__(self) -> Iterator[Record]:
-        """The records in order; RecordingError, after the last good one, where the file is cut off or damaged."""
+        """Yields the records in order. RecordingError, after the last good one: the file is truncated or damaged."""
         with self._file:
             for body in self._bodies:
                 try:

@@ -21,16 +21,16 @@ from .session import until
 from .state import data_words
 from .surroundings import run_cancellable, temporary_folder
 
-TIMEOUT = 30.0  # seconds for what the recorded client had seen before it went on; then the replay goes on without it
-_SHOWN = 5  # differences of value in one answer
-_MAX_VALUE = 60  # characters of a value
+TIMEOUT = 30.0  # seconds to wait for what the recorded client had received before its next step; then the replay continues without it
+_SHOWN = 5  # differences in one answer
+_MAX_VALUE = 60  # characters of a value that are shown
 
 
 def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
-    """Replays and prints what was different; the recorded command is only shown, as a recording may come from anyone.
+    """Replays and prints the differences. The recorded command is only shown, because a recording may come from anyone.
 
-    ``fast`` waits only for what the recorded client had received before each step. Returns 0 if nothing but values differs, else 1.
-    Raises RecordingError where it is not a recording; or is damaged, after what precedes the damage was replayed.
+    ``fast`` waits only for what the recorded client had received before each step. Returns 0 if only values differ, else 1.
+    RecordingError: the file is not a recording; or it is damaged, after what precedes the damage was replayed.
     """
     recording = Recording(Path(file))
     _say(heading(recording.header))
@@ -92,9 +92,9 @@ class _Replay:
             try:
                 process.stdin.write(step.data)
                 await process.stdin.drain()
-            except OSError:  # it does not read any more; its end says why
+            except OSError:  # it no longer reads; its end says why
                 break
-        else:  # the recording ended before its client did: what was still to be answered then is awaited
+        else:  # the recording ended before its client did: wait for the remaining answers
             await until(partial(self._has_seen, self.before.answers, 0), self.changed, TIMEOUT)
         process.stdin.close()
 
@@ -136,8 +136,8 @@ def report(before: Tape, now: Tape, say: Callable[[str], None]) -> int:
 
 
 def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
-    """``same``, ``values`` (only such as differ in every run) or ``DIFFERENT``, and where."""
-    if old.answer is None:  # it was cut off, or the sidecar was
+    """Returns ``same``, ``values`` (only values that differ in every run) or ``DIFFERENT``, and the differences."""
+    if old.answer is None:  # the recording or the sidecar ended before it
         return "same", []
     if new is None or new.answer is None or old.answer.get("type") != new.answer.get("type"):
         return "DIFFERENT", [Difference("", old.outcome, new.outcome if new else None, shape=True)]
@@ -159,7 +159,7 @@ class Difference(NamedTuple):
     path: str
     before: Any
     now: Any
-    shape: bool  # a key came or went, or the kind of value is another; times and pids only differ in value
+    shape: bool  # a key was added or removed, or a value has another kind; times and pids only differ in value
 
     def __str__(self) -> str:
         return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"
@@ -169,7 +169,7 @@ _MISSING = object()
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
-    """Every place in which ``now`` is not as ``before``; null has the shape of any value, lists count as far as both go."""
+    """Yields every place where ``now`` differs from ``before``. Null has the shape of any value; lists are compared up to the shorter."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:
             inner = f"{path}.{key}" if path else str(key)
@@ -188,7 +188,7 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
 
 
 def _kind(value: Any) -> type:
-    """An integer and a float are one kind: MessagePack may write either."""
+    """Returns the kind of a value. Integers and floats are one kind, because MessagePack may write either."""
     return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
 
 

@@ -1,6 +1,6 @@
 """Draws ``watch`` and ``demo`` in a terminal of any size.
 
-With rich alone: Textual would save this module and keys.py, but not lines, pipes, dumb terminals and job control beside them.
+With rich alone: Textual would replace this module and keys.py, but not the handling of lines, pipes, dumb terminals and job control.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _HELP = {
     "q": "stop everything and quit, as Ctrl+C does",
 }
 _CHECK_RANKS = ("failed", "warning", "unknown", "ok")
-_LABELS = 9  # columns of the labels and the space behind them
+_LABELS = 9  # columns of the labels and the space after them
 _PANEL = 4  # columns of a panel's sides
 _BORDERS = 2  # lines
-_EVENTS = 5  # lines of the panel of events where there is room, a third of what there is where that is more
+_EVENTS = 5  # lines of the events panel if there is room, or a third of the room if that is more
 _EVENT_STYLES = {"watch": "bold cyan", "demo": "bold cyan", "backend:crash": "bold red", "backend:stateChanged": "bold"}
-_RULER = Console(width=1000)  # cuts texts into lines as a terminal would get them
+_RULER = Console(width=1000)  # wraps texts into lines, as a terminal shows them
 
 
 def render(
     story: Story, now: float, size: tuple[int, int], glyphs: Glyphs, view: View, *, clock: float, footer: RenderableType
 ) -> RenderableType:
-    """A picture of ``size``, columns and lines; ``now``: seconds since the tool began, at ``clock`` since 1970."""
+    """Returns a picture of ``size`` (columns, lines). ``now``: seconds since the tool began; ``clock``: when it began, in seconds since 1970."""
     width, height = size
     rows = [*strips(story, now, max(8, width - _PANEL - _LABELS - FIGURES), glyphs), *_texts(story, now, clock)]
     grid, lines = _fitting(rows, max(8, width - _PANEL - _LABELS), height - _BORDERS - 1)
@@ -65,7 +65,7 @@ def render(
 
 
 def _texts(story: Story, now: float, clock: float) -> list[tuple[str, Text]]:
-    """The text that is never cut: the process, what a start waits for, why it crashed and what happens next."""
+    """Returns the rows that are wrapped, never cut: the process, what a start waits for, why it crashed and what happens next."""
     rows = []
     if story.pid is not None:
         up = f"  up {_duration(now - story.since)}" if story.state == "RUNNING" else ""
@@ -93,7 +93,7 @@ def _duration(seconds: float) -> str:
 
 
 def _fitting(rows: list[tuple[str, Text]], width: int, room: int) -> tuple[Table, int]:
-    """As a table, and its lines. Strips give way to words, which are wrapped, on a low terminal."""
+    """Returns the rows as a table, and its number of lines. On a low terminal, strips are dropped in favour of wrapped text."""
     cut = [(label, text.wrap(_RULER, width) if label not in STRIPS else [text]) for label, text in rows]
     while sum(len(lines) for _, lines in cut) > room and (
         last := next((one for one in reversed(cut[1:]) if one[0] in STRIPS), None)
@@ -118,7 +118,7 @@ def _facts(grid: Table, story: Story, now: float, width: int, clock: float) -> R
 
 
 def _named(command: str, folder: str, room: int) -> str:
-    """Command and folder; the command is cut first, at its end."""
+    """Returns command and folder; the command is cut first, at its end."""
     place = f" in {folder}" if folder else ""
     if len(place) > room // 2:
         place = f" in …{folder[-max(1, room // 2 - 5) :]}"
@@ -154,7 +154,7 @@ def _events(lines: Iterable[Line], count: int, clock: float) -> RenderableType:
 
 
 def _output(lines: Iterable[tuple[str, str]], glyphs: Glyphs) -> RenderableType:
-    """Lines of stderr have a mark before them, which needs no colour."""
+    """Returns the output; lines of stderr begin with a mark, which needs no colour."""
     text = Text(no_wrap=True, overflow="ellipsis")
     mark = "▎" if glyphs is BLOCKS else "!"
     for number, (stream, line) in enumerate(lines):
@@ -165,7 +165,7 @@ def _output(lines: Iterable[tuple[str, str]], glyphs: Glyphs) -> RenderableType:
 
 
 def _styled(line: str) -> Text:
-    """With the backend's own colours; nothing else of it may steer the terminal, or hide text."""
+    """Keeps the backend's colours; nothing else in its output may control the terminal, or hide text."""
     parts = re.split(f"({SGR.pattern})", line)
     text = Text.from_ansi("".join(part if place % 2 else one_line(part) for place, part in enumerate(parts)))
     text.spans = [span for span in text.spans if not getattr(span.style, "conceal", None)]
@@ -196,7 +196,7 @@ def _panel(content: RenderableType, title: str, height: int, subtitle: str = "")
 
 
 def keys(story: Story, view: View) -> Text:
-    """The last line of ``watch``: the filter, and what each key does now."""
+    """Returns the last line of ``watch``: the filter, and what each key does now."""
     text = Text(no_wrap=True, overflow="ellipsis")
     if view.typing or view.needle:
         text.append(" / ", style="reverse")

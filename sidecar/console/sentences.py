@@ -10,11 +10,11 @@ from msgspec import json
 from ..plain import escaped_json, one_line
 
 MIB = 1024 * 1024
-SGR = re.compile(r"\x1b\[[0-9;:]*m")  # sets a colour or a style in a terminal, and can do nothing else there
+SGR = re.compile(r"\x1b\[[0-9;:]*m")  # sets a colour or style in a terminal, and nothing else
 
 
 class Line(NamedTuple):
-    """One event, ``at`` seconds after the tool that shows it began."""
+    """One event, ``at`` seconds after the tool's start."""
 
     at: float
     channel: str
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 
 def sentence(channel: str, payload: Any) -> str:
-    """An event as one line; an unknown event unchanged."""
+    """Returns an event as one line; the payload itself if the event is unknown."""
     try:
         text = _known(channel, payload)
     except (KeyError, TypeError, AttributeError, ValueError):  # a newer sidecar's shape, or an edited recording
@@ -36,11 +36,11 @@ def sentence(channel: str, payload: Any) -> str:
 
 
 def as_json(value: Any) -> str:
-    """For people and programs: bytes as base64, times as ISO 8601, what could steer a terminal escaped."""
+    """Returns JSON for people and programs: bytes as base64, times as ISO 8601, characters that could control a terminal escaped."""
     return escaped_json(json.format(json.encode(value), indent=2).decode())
 
 
-def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of events, one return a row
+def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of events, one return per row
     match channel:
         case "backend:stateChanged":
             process = f", process {payload['pid']}" if payload["pid"] else ""

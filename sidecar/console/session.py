@@ -1,4 +1,4 @@
-"""What ``watch`` and ``demo`` share: showing events as a live screen or line by line."""
+"""What ``watch`` and ``demo`` share: shows events as a live screen or line by line."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from .story import Story, View
 from .strips import glyphs_for
 from .surroundings import silence
 
-MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
-OPT_IN_EVENTS = ["backend:log", "backend:resourceUpdate"]  # that pictures need
+MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not use a whole core
+OPT_IN_EVENTS = ["backend:log", "backend:resourceUpdate"]  # the ones that pictures need
 MAX_REFRESH = 0.9  # more seconds at most: the strips move on even when nothing happens
-MAX_HEIGHT = 32  # lines of a picture that does not have the whole screen
+MAX_HEIGHT = 32  # lines of a picture that does not take the whole screen
 
 
 class Session:
-    """One run of such a tool; ``footer`` gives the last line of its pictures."""
+    """One run of such a tool; ``footer`` returns the last line of its pictures."""
 
     def __init__(self, console: Console, own: str, *, footer: Callable[[], RenderableType]) -> None:
         self.console = console
-        # With pictures, otherwise a line for each event.
+        # Whether to draw pictures; otherwise prints a line per event.
         self.live = sys.stdout.isatty() and not console.is_dumb_terminal
         self.story = Story(own)
         self.view = View()
         self.began = time.monotonic()
         self.changed = asyncio.Event()
         self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()  # the exit status
-        self.unsaid: OSError | None = None  # why stdout cannot be written any more
+        self.write_error: OSError | None = None  # why stdout can no longer be written
         self._footer = footer
         self._glyphs = glyphs_for(console.encoding)
 
     @property
     def elapsed(self) -> float:
-        """Seconds."""
+        """Seconds since the tool began."""
         return time.monotonic() - self.began
 
     def finish(self, status: int) -> None:
@@ -55,29 +55,29 @@ class Session:
         self.show(self.story.note(self.elapsed, text))
 
     async def stop(self, client: Client) -> int:
-        """Closes the sidecar and returns its exit status; where it has ended by itself, an error says why, and nothing is announced."""
+        """Closes the sidecar and returns its exit status. Announces nothing if it ended by itself: an error says why."""
         if client.failure is None and client.exit_status is None:
             self.note("stopping everything")
         return await client.close()
 
     def show(self, line: Line) -> None:
-        """Prints the line, or has the next picture drawn."""
+        """Prints the line, or triggers the next picture."""
         self.changed.set()
         if not self.live:
             self.say(f"{line.at:8.2f}  {line.name:16} {line.text}")
 
     def say(self, text: str) -> None:
-        """Prints; the tool ends if stdout cannot be written."""
+        """Prints; ends the tool if stdout cannot be written."""
         try:
             print(text, flush=True)
         except OSError as error:
             silence()
-            self.unsaid = error
+            self.write_error = error
             self.finish(1)
 
     @asynccontextmanager
     async def pictures(self, *, screen: bool) -> AsyncIterator[None]:
-        """Where this is ``live``, draws at each change, on the whole ``screen``, or so that the last picture stays."""
+        """If ``live``, draws at each change: on the whole ``screen``, or so that the last picture stays."""
         if not self.live:
             yield
             return
@@ -108,7 +108,7 @@ class Session:
 
 
 async def until(condition: Callable[[], bool], changed: asyncio.Event, limit: float) -> bool:
-    """Waits for the condition, looked at whenever ``changed`` is set; False after ``limit`` seconds."""
+    """Waits for the condition, checked whenever ``changed`` is set; returns False after ``limit`` seconds."""
     try:
         async with asyncio.timeout(max(0.0, limit)):
             while not condition():

@@ -1,6 +1,6 @@
-"""The state that the tools keep for each backend, and ``sidecar data``: one data folder per command and working folder.
+"""``sidecar data``, and the state that the tools keep for each backend: one data folder per command and working folder.
 
-Another backend's port, crash reports and failures would only mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
+Another backend's port, crash reports and failures would mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _NAME_LENGTH = 32
 
 
 class About(Struct):
-    """Whose state a folder holds; the command has no secrets."""
+    """Whose state a folder holds; secrets in the command are masked."""
 
     command: list[str]
     folder: str
-    used: Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970; one later than the year 5000 is damaged
+    used: Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970; a time after the year 5000 means damage
 
 
 class State(Struct, frozen=True, rename="camel"):
@@ -61,16 +61,16 @@ class State(Struct, frozen=True, rename="camel"):
 
 
 def states_folder() -> Path:
-    """The folder that contains all backends' folders."""
+    """Returns the folder that contains the folders of all backends."""
     return Path(app_folder("generic"), "backends")
 
 
 @contextmanager
 def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -> Iterator[list[str]]:
-    """The words of ``serve`` with the data folder of the backend that they name, which is in use meanwhile.
+    """Yields the words of ``serve`` with the data folder of the backend that they name, and marks it as in use meanwhile.
 
-    As they are where the settings name a data folder, or are wrong. Where they name no backend, and ``otherwise`` is given, with
-    a temporary folder whose name begins so.
+    Yields them unchanged if the settings name a data folder, or are wrong. If they name no backend and ``otherwise`` is
+    given, adds a temporary folder whose name begins with it.
     """
     settings = settings_of(serve_words)
     if settings is None or settings.paths.data or settings.app.user_data:
@@ -88,8 +88,8 @@ def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -
 
 
 def data_words(folder: str) -> list[str]:
-    """The option of ``serve`` that names its data folder."""
-    return ["--set", f"paths.data={json.dumps(folder, ensure_ascii=False)}"]  # msgspec takes no name that is not UTF-8
+    """Returns the option of ``serve`` that names its data folder."""
+    return ["--set", f"paths.data={json.dumps(folder, ensure_ascii=False)}"]  # msgspec rejects names that are not UTF-8
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def _used(path: Path, about: About) -> Iterator[None]:
 
 
 def list_states() -> list[State]:
-    """All states, the most recently used first."""
+    """Returns all states, the most recently used first."""
     try:
         folders = [path for path in states_folder().iterdir() if path.is_dir() and not path.is_symlink()]
     except OSError:
@@ -120,12 +120,12 @@ def list_states() -> list[State]:
 
 
 def data_folder(given: str) -> str:
-    """The folder of the backend of that name, where there is one, else the folder itself."""
+    """Returns the folder of the backend of that name if there is one, else ``given`` as a folder."""
     return next((state.path for state in list_states() if state.name == given), given)
 
 
 def clear(name: str | None) -> tuple[list[State], list[State]]:
-    """Removes one state, or all; returns what was removed and what is in use and was kept. UsageError: no such name. Raises OSError."""
+    """Removes one state, or all; returns those removed and those kept because they are in use. UsageError: no such name. Raises OSError."""
     states = [state for state in list_states() if name in {None, state.name}]
     if not states and name is not None:
         raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")
@@ -134,7 +134,7 @@ def clear(name: str | None) -> tuple[list[State], list[State]]:
 
 
 def _remove(path: Path) -> bool:
-    """Taken away in one step: a tool that starts in the meantime makes a new folder, or is seen in the one that was taken."""
+    """Renames the folder first: a tool that starts meanwhile creates a new one, or is seen in the renamed one."""
     if Reclaim(path).in_use():
         return False
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
@@ -153,7 +153,7 @@ def _identity(settings: Settings) -> tuple[str, About]:
         command = [settings.profile]  # the profile finds the command
     try:
         folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
-    except OSError:  # ours was removed: the sidecar says so, unless the backend is named by its whole path
+    except OSError:  # our folder was removed: the sidecar reports that, unless the backend is named by its full path
         folder = os.environ.get("PWD", os.sep)
     key = hashlib.sha256(msgspec.json.encode([[*map(_as_text, command)], _as_text(folder)])).hexdigest()[:8]
     shown = [*map(_as_text, mask_command(command, secrets_of({**os.environ, **backend.env})))]
@@ -163,7 +163,7 @@ def _identity(settings: Settings) -> tuple[str, About]:
 
 
 def _as_text(name: str) -> str:
-    """A word or path that may not be UTF-8, and still differs from others then."""
+    """Returns a word or path as UTF-8; different ones stay different even if they are not UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -189,7 +189,7 @@ def _size(path: Path) -> int:
 
 
 def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
-    """Lists the states, or clears one or all; returns 1 where one is in use. UsageError: unknown name, or not removable."""
+    """Lists the states, or clears one or all; returns 1 if one is in use. UsageError: unknown name, or not removable."""
     if name is None and not everything:
         states = list_states()
         print(as_json(_encodable(states)) if as_json_ else "\n".join(map(one_line, _listed(states))))

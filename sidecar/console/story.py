@@ -15,14 +15,14 @@ KEPT_LINES = 2000  # of the backend's output, to scroll back through
 KEPT_EVENTS = 200
 KEPT_MOVES = 1000
 KEPT_SAMPLES = 3000  # ten minutes at five a second
-_SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out the rest
+_SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out others
 
 
 @dataclass(slots=True)
 class Story:
     """Collects events; times are seconds since the tool's start."""
 
-    own: str = "watch"  # the channel name of what the tool itself does
+    own: str = "watch"  # the channel name of the tool's own actions
     state: str = "STOPPED"
     health: str = "unknown"
     health_error: str = ""
@@ -31,25 +31,25 @@ class Story:
     crashes: int = 0
     last_crash: Mapping[str, Any] | None = None
     since: float = 0.0  # when the state last changed
-    command: str = ""  # what runs, secrets masked, and where; empty while it is not known
+    command: str = ""  # what runs, secrets masked, and (below) where; empty if unknown
     folder: str = ""
-    progress: Mapping[str, Any] | None = None  # the last step of a start
+    progress: Mapping[str, Any] | None = None  # the latest progress of a start
     crashed_at: float = 0.0  # when the last crash was reported
-    written: int = 0  # lines of output, also those that are not kept any more
-    # Time, CPU in % of one core, and memory in bytes, of the current run and those before
+    written: int = 0  # lines of output, including those that are no longer kept
+    # Time, CPU in % of one core, and memory in bytes, of this and earlier runs
     samples: deque[tuple[float, float, int]] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
-    # When which state, or health, began
+    # When each state, or health, began
     moves: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "STOPPED")], maxlen=KEPT_MOVES))
     healths: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "unknown")], maxlen=KEPT_MOVES))
     # Stream and text, which may hold anything
     output: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
-    # What is neither output nor a figure nor a step of a start
+    # Everything but output, figures and progress of a start
     events: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
-    checks: Sequence[Check] | None = None  # the diagnosis that was requested last
+    checks: Sequence[Check] | None = None  # the last diagnosis
     missing: int = 0  # lines of output that the sidecar had to drop
 
     def take(self, at: float, channel: str, payload: Any) -> Line:
-        """Adds an event of the sidecar; returns it as text."""
+        """Adds an event from the sidecar; returns it as text."""
         self._apply(at, channel, payload)
         line = Line(at, channel, sentence(channel, payload))
         if channel not in _SHOWN_ELSEWHERE:
@@ -75,7 +75,7 @@ class Story:
                 self.moves.append((at, self.state))
                 if self.state != "RUNNING":
                     self._health(at, "unknown", "")
-            case "backend:healthUpdate" if self.state == "RUNNING":  # the last one of a run comes after its end
+            case "backend:healthUpdate" if self.state == "RUNNING":  # the last one of a run comes after its exit
                 self._health(at, payload["status"], payload.get("error") or "")
             case "backend:crash":
                 self.crashes += 1
@@ -97,7 +97,7 @@ class Story:
 
 @dataclass(slots=True)
 class Recovery:
-    """Whether the demo's backend crashed and came back; ``pid`` and ``port`` are of the process that runs, or ran last."""
+    """Whether the demo's backend crashed and came back; ``pid`` and ``port`` belong to the process that runs, or ran last."""
 
     pid: int | None = None
     port: int | None = None
@@ -107,7 +107,7 @@ class Recovery:
     reported: bool = False
 
     def take(self, channel: str, payload: Any, story: Story) -> None:
-        """One event, which ``story`` has taken already."""
+        """Takes one event, which ``story`` has already taken."""
         self.reported |= channel == "backend:crash"
         if channel == "backend:stateChanged":
             self.port = payload["port"] or self.port
@@ -120,7 +120,7 @@ class Recovery:
         self.healthy_again |= self.recovered_pid is not None and story.health == "healthy"
 
     def missing(self) -> list[str]:
-        """The steps of a recovery that have not happened."""
+        """Returns the steps of a recovery that have not happened."""
         if self.crashed_pid is None:
             return ["the backend did not run and then crash"]
         missing = [] if self.reported else ["the crash was not reported"]
@@ -135,14 +135,14 @@ class Recovery:
 class View:
     """Filter and scroll position; keys change them."""
 
-    needle: str = ""  # only lines that hold it are shown, in any case
-    typing: bool = False  # keys are the filter's text
-    last: int | None = None  # the number of the lowest line that is shown; None: the newest one
-    helping: bool = False  # the keys are explained in place of events and output
-    rows: int = 10  # of output on the screen
+    needle: str = ""  # only lines that contain it are shown, ignoring case
+    typing: bool = False  # keys go into the filter's text
+    last: int | None = None  # the number of the lowest line shown; None: the newest one
+    helping: bool = False  # the help replaces events and output
+    rows: int = 10  # lines of output on the screen
 
     def press(self, key: str, story: Story) -> bool:
-        """Handles a key; False if it has no meaning here."""
+        """Handles a key; returns False if it has no meaning here."""
         if self.typing:
             self._type(key)
         elif key in {"up", "down", "page up", "page down", "home", "end"}:
@@ -160,7 +160,7 @@ class View:
         return True
 
     def shown(self, story: Story) -> tuple[list[tuple[str, str]], int, int]:
-        """The lines on the screen, how many there are of those that match, and how many of these are below."""
+        """Returns the lines on the screen, how many lines match in all, and how many of those are below."""
         found = self._matching(story)
         end = min(len(found), max(self._place(found) + 1, self.rows))
         lines = [(stream, text) for _, stream, text in found[max(0, end - self.rows) : end]]

@@ -12,11 +12,11 @@ from .sentences import MIB
 from .story import Story
 
 SPAN = 600.0  # seconds that the strips show at most
-FULL_CORE = 100.0  # % of one core: the CPU line reaches the top there, so that an idle backend looks idle
-SAMPLE_LASTS = 6.0  # seconds that a sample stands for at most: afterwards nothing ran, or nothing was measured
-FIGURES = 12  # columns of what a strip says in words
+FULL_CORE = 100.0  # % of one core at the top of the CPU line, so that an idle backend looks idle
+SAMPLE_LASTS = 6.0  # most seconds that a sample counts for: after that nothing ran, or nothing was measured
+FIGURES = 12  # columns of the text before a strip
 STRIPS = frozenset({"state", "health", "cpu", "memory"})
-# The most remarkable first, for a column of time that holds several.
+# The most important first, for a column of time that contains several.
 STATE_STYLES = {
     "FAILED": "bold red",
     "BACKOFF": "bold magenta",
@@ -30,11 +30,11 @@ _T = TypeVar("_T")
 
 
 class Glyphs(NamedTuple):
-    """What a terminal can show: levels from nothing to full, and a character for each state and health, readable without colour."""
+    """Characters that a terminal can show: levels from empty to full, and one per state and health, readable without colour."""
 
     levels: str
     states: str  # in the order of STATE_STYLES
-    healths: str  # of HEALTH_STYLES
+    healths: str  # in the order of HEALTH_STYLES
 
 
 BLOCKS = Glyphs("▁▂▃▄▅▆▇█", "x▚░▒·█", "▄·█")
@@ -42,7 +42,7 @@ ASCII = Glyphs("_.,-~=*#", "x!-+.#", "!.#")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
-    """Blocks where the terminal's encoding has them: Windows' code pages lack most, ASCII all."""
+    """Returns blocks if the terminal's encoding has them: Windows' code pages lack most of them, ASCII all."""
     try:
         "".join(BLOCKS).encode(encoding)
     except (UnicodeEncodeError, LookupError):
@@ -59,9 +59,9 @@ def columns(
     rank: Callable[[_T], float],
     lasts: float = math.inf,
 ) -> list[_T | None]:
-    """A span of time as columns, each the value of the highest rank within it: a crash of 50 ms is seen in one of 10 s.
+    """Returns a span of time as columns, each with its highest-ranking value: a crash of 50 ms shows in a column of 10 s.
 
-    ``values``: what began when, in order; each lasts until the next one, or until ``end``, but at most ``lasts`` seconds.
+    ``values``: start and value, in order; each lasts until the next one, or until ``end``, but at most ``lasts`` seconds.
     """
     found: list[_T | None] = [None] * width
     each = (end - begin) / width
@@ -80,7 +80,7 @@ def columns(
 def sparkline(
     samples: Sequence[tuple[float, float]], begin: float, end: float, width: int, levels: str, *, top: float = 0.0
 ) -> str:
-    """Samples as a line on the scale of time of ``columns``: from 0 to the largest of them, or to ``top`` if that is more."""
+    """Returns samples as a line with the time scale of ``columns``, from 0 to the largest sample, or to ``top`` if that is more."""
     found = columns([one for one in samples if one[0] >= begin], begin, end, width, rank=float, lasts=SAMPLE_LASTS)
     highest = max([top, *(value for value in found if value is not None)]) or 1.0
     last_level = len(levels) - 1
@@ -91,7 +91,7 @@ def sparkline(
 
 
 def strips(story: Story, now: float, width: int, glyphs: Glyphs) -> list[tuple[str, Text]]:
-    """Each strip with its label: the figure now, then ``width`` columns."""
+    """Returns each strip with its label: the current figure, then ``width`` columns."""
     begin = max(0.0, now - SPAN)
 
     def names(moves: Sequence[tuple[float, str]], styles: Mapping[str, str], characters: str) -> Text:

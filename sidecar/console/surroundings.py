@@ -1,4 +1,4 @@
-"""Handles unusual surroundings of a command: closed or unwritable streams, and termination signals."""
+"""Handles an unusual environment of a command: closed or unwritable streams, and termination signals."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from ..process.platform.signals import TERMINATION
 
 _T = TypeVar("_T")
 
-OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
-READER_GONE = 1  # what the command line and terminal libraries exit with after EPIPE, too
+OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, like 64, 70 and 78
+READER_GONE = 1  # click and rich also exit with this after EPIPE
 
-_CANCELLING = 2  # interrupts that cancel: the first stops everything in order, the second waits no longer
+_CANCELLING = 2  # interrupts that cancel: the first stops everything in order, the second stops waiting
 
-_UNREAD = {errno.EPIPE, errno.EINVAL}  # Windows' C library says EINVAL of a pipe whose reader is gone
+_UNREAD = {errno.EPIPE, errno.EINVAL}  # Windows' C library reports EINVAL for a pipe whose reader is gone
 _UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def open_streams() -> None:
-    """Gives each closed stream the null device, so that no file gets its number; pipes and files get UTF-8, and no text fails."""
+    """Opens each closed stream on the null device, so that no file gets its number. Pipes and files use UTF-8, and no text fails."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # lowest number first: each gets its own
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open until exit
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def stdout_failed(error: OSError) -> bool:
-    """Whether the error comes from writing to stdout; errors of files have a name."""
+    """Whether the error comes from writing to stdout; errors from files have a file name."""
     return error.filename is None and error.errno in _UNREAD | _UNWRITTEN
 
 
 def reader_gone(error: OSError) -> bool:
-    """Whether the reader of stdout has gone, as ``| head -1`` does: not worth a message."""
+    """Whether the reader of stdout is gone, as with ``| head -1``: not worth a message."""
     return error.errno in _UNREAD
 
 
@@ -61,7 +61,7 @@ def silence(descriptor: int = 1) -> None:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[str]:
-    """A temporary folder. UsageError: it cannot be created."""
+    """Yields a temporary folder. UsageError: it cannot be created."""
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     except OSError as error:
@@ -72,7 +72,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 
 
 class Interruption:
-    """What asked the command to end: SIGINT, or what the system sent instead; ``cancel`` cancels what ``run_cancellable`` runs."""
+    """The signal that asked the command to end: SIGINT, or another one; ``cancel`` cancels what ``run_cancellable`` runs."""
 
     def __init__(self) -> None:
         self.signal = signal.SIGINT
@@ -84,7 +84,7 @@ _interruption: ContextVar[Interruption | None] = ContextVar("interruption", defa
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """While it lasts SIGTERM and SIGHUP end a command as Ctrl+C does; ignored signals (``nohup``) stay ignored."""
+    """Makes SIGTERM and SIGHUP end a command as Ctrl+C does; ignored signals (``nohup``) stay ignored."""
     seen = Interruption()
     before: dict[signal.Signals, Any] = {}
 
@@ -92,8 +92,8 @@ def interruptible() -> Iterator[Interruption]:
         seen.signal = signal.Signals(number)
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.raise_signal(signal.SIGINT)
-        # A shell that starts us with & has us ignore SIGINT, and asyncio ignores it too. An exception raised here would
-        # end whatever task is running, which need not be the main one, and skip what handles a cancellation.
+        # A shell that starts us with & makes us ignore SIGINT, and then asyncio ignores it too. An exception raised here
+        # would end whichever task is running, perhaps not the main one, and skip what handles a cancellation.
         elif seen.cancel is not None:
             seen.cancel()
         else:

@@ -25,7 +25,7 @@ from .session import OPT_IN_EVENTS, Session
 from .state import backend_state
 from .surroundings import run_cancellable
 
-_TRIES = 3  # the state may move between two looks, but hardly twice in a row
+_TRIES = 3  # the state may change between two calls, but hardly twice in a row
 
 
 class NotCrashedError(SidecarError):
@@ -33,10 +33,10 @@ class NotCrashedError(SidecarError):
 
 
 async def crash_backend(client: Client) -> int:
-    """Kills the backend's root process (SIGKILL, TerminateProcess) behind the sidecar's back; returns its pid.
+    """Kills the backend's root process (SIGKILL, TerminateProcess) without notifying the sidecar; returns its pid.
 
-    Between two answers of the sidecar about the same run the process is identified by pid and start time, which the kill checks
-    again; it must descend from that sidecar. NotCrashedError: no process of ours can be killed. Else as ``Client.call``.
+    Between two answers about the same run, the process is identified by pid and start time, which the kill checks again; it
+    must descend from that sidecar. NotCrashedError: no process of ours can be killed. Otherwise raises like ``Client.call``.
     """
     assert client.hello is not None
     for _ in range(_TRIES):
@@ -53,7 +53,7 @@ async def crash_backend(client: Client) -> int:
         if not descends(pid, client.hello.pid):
             raise NotCrashedError(f"Process {pid} is not proven to be the sidecar's backend; it was not killed")
         if end_process(process):
-            return pid  # type: ignore[no-any-return]  # of a payload that is plain data
+            return pid  # type: ignore[no-any-return]  # the payload is plain data
     raise NotCrashedError("The backend kept changing its state; nothing was killed")
 
 
@@ -65,15 +65,15 @@ def descends(pid: int, ancestor: int) -> bool:
         return False
 
 
-LAST_WORDS = 1.0  # seconds between FAILED and the end: the crash report comes after the state
+LAST_WORDS = 1.0  # seconds between FAILED and the end, because the crash report follows the state
 
 
 def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
     """Shows the backend for ``seconds`` or until the user quits.
 
-    Returns 0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it failed for good and no keys can start it
+    Returns 0 if asked to end, or after ``seconds`` if the backend runs then; 1 if it failed for good and no key can start it
     again; 128 + the signal's number; 75 if something could not be stopped. SidecarError: wrong settings, or the sidecar was lost.
-    OSError: of stdout, after all was stopped.
+    OSError: stdout cannot be written; raised after everything was stopped.
     """
     require_command("watch", serve_words)
 
@@ -93,7 +93,7 @@ class _Watch(Session):
         self.tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, words: Sequence[str]) -> int:
-        # Started only when everything of it can be seen; what stands in the user's words comes later and wins.
+        # The backend starts only once all its events are shown; the user's own words come later and win.
         client = await Client.start(
             ["--set", "backend.autostart=false", *words], on_event=self._take, on_dropped=self._dropped
         )
@@ -111,8 +111,8 @@ class _Watch(Session):
         self.say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
         if closed:
             self.say(f"The sidecar ended: {client.end}. {client.last_words}".strip())
-        if self.unsaid:
-            raise self.unsaid
+        if self.write_error:
+            raise self.write_error
         return status or (closed if closed >= 0 else SidecarLostError.exit_status)
 
     # What goes on
@@ -130,7 +130,7 @@ class _Watch(Session):
         await asyncio.wait({gone, self.end}, return_when=asyncio.FIRST_COMPLETED)
         if self.end.done():
             return self.end.result()
-        await self.client.call("sidecar:ping")  # raises what its end was
+        await self.client.call("sidecar:ping")  # raises an error that describes how it ended
         return 1
 
     async def _learn_command(self) -> None:
@@ -151,7 +151,7 @@ class _Watch(Session):
             if self.live and not self.story.folder:
                 self._in_background(self._learn_command())
             if not self.live and before is not None and before["message"] == payload["message"]:
-                return  # as a line it would only say the same again
+                return  # its line would only repeat the last one
         self.show(line)
         if channel == "backend:stateChanged" and self.story.state == "FAILED":
             asyncio.get_running_loop().call_later(LAST_WORDS, self._give_up)
@@ -236,7 +236,7 @@ class _Watch(Session):
 
 
 def _short(path: str) -> str:
-    home = os.path.expanduser("~")  # noqa: PTH111 - a text, which need not be a path here
+    home = os.path.expanduser("~")  # noqa: PTH111 - text, not necessarily a path on this machine
     return f"~{path[len(home) :]}" if path == home or path.startswith(home + os.sep) else path
 
 

@@ -74,7 +74,7 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
         raise UsageError(reason, hint="Omit --port to use a free one.") from None
     access = Access(listener.getsockname()[1])
     app = make_app(access, link, page_files(), lambda: _say(f"Opened. For another browser: {access.address}"), limits)
-    server_logger.addFilter(_is_fault_of_ours)
+    server_logger.addFilter(_is_our_fault)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server is not None
@@ -82,7 +82,7 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
     return runner, access, server
 
 
-def _is_fault_of_ours(record: logging.LogRecord) -> bool:
+def _is_our_fault(record: logging.LogRecord) -> bool:
     """Bytes that are no HTTP are answered with 400; any program of the machine could fill the terminal with them."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 

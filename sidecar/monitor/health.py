@@ -88,7 +88,7 @@ class HealthWatch(RunWatch, eq=False):
             hung = self._watchdog_says()
             error = hung or await self._lost_port()
             misses = misses + 1 if error and not self._is_stopping() else 0
-            since = min(since, self._loop.time()) if not error and self._lets_wait() else math.inf
+            since = min(since, self._loop.time()) if not error and self._has_waiting_connections() else math.inf
             if self._loop.time() - since >= limit:
                 error = "it does not accept the connections that wait on its port"
                 misses = self._settings.health.failures
@@ -109,7 +109,7 @@ class HealthWatch(RunWatch, eq=False):
         obstacle = run.obstacle_now() if run is not None and not self._is_stopping() else None
         return f"{obstacle.cause}. {obstacle.remedy}" if obstacle is not None else ""
 
-    def _lets_wait(self) -> bool:
+    def _has_waiting_connections(self) -> bool:
         """Whether connections wait to be accepted, say by a reloader without its worker."""
         port = self._supervisor.last_port
         return port is not None and not self._is_stopping() and bool(waiting_on(port))
