@@ -1,24 +1,24 @@
-"""Sockets on 127.0.0.1: the options that servers set, and a cheap check whether anything listens on a port."""
+"""Sockets on 127.0.0.1: the options that servers set, and a cheap check for a listener on a port."""
 
 from __future__ import annotations
 
-import _socket as socket  # all that is needed here; the module around it takes 3 ms
+import _socket as socket  # enough here; the socket module takes 3 ms
 import sys
 
 LOOPBACK = "127.0.0.1"
 
 HOLDERS_ARE_KNOWN = sys.platform != "win32"
-"""Whether the system names every process that holds a socket; Windows names the one that made it."""
+"""Whether the system reports every process that holds a socket; Windows reports the one that created it."""
 
 HAS_NOTIFICATIONS = sys.platform == "linux"
-"""Whether a datagram names its sender (process.notify)."""
+"""Whether the system reports the sender of a datagram (process.notify)."""
 
 if sys.platform == "win32":
     REFUSAL_IS_SLOW = True
     FIRST_FREE_PORT = 0
 
     def set_server_options(server: socket.socket) -> None:
-        # Without it Windows lets a second socket bind an occupied port.
+        # Without this Windows lets a second socket bind an occupied port.
         server.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
 
     def is_listening(port: int) -> bool:
@@ -35,39 +35,39 @@ else:
     import errno
 
     REFUSAL_IS_SLOW = False
-    """Whether a refused connect takes about 2 s: Windows repeats the SYN."""
+    """Whether a refused connect takes about 2 s, because Windows repeats the SYN."""
 
     FIRST_FREE_PORT = 1024
-    """Lower ports need special rights, except on Windows."""
+    """The lowest port that needs no special rights; on Windows no port does."""
 
-    # Linux owns all of 127/8. From another source address than the target's a connect to a port of the ephemeral
-    # range, on which nothing listens yet, can never meet itself (simultaneous open) and so never occupies the port.
+    # Linux owns all of 127/8. From a source address other than the target's, a connect to an ephemeral port on which
+    # nothing listens yet can never connect to itself (simultaneous open), and so never occupies the port.
     _SOURCE = "127.0.0.2" if sys.platform == "linux" else ""
     _IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h: choose the source port at connect, not at bind
     _LINGER_BYTES = 4  # of each number in struct linger: linux/socket.h, sys/socket.h
-    _TIMEOUT = 1  # ms; loopback answers within microseconds, a full backlog not at all
+    _TIMEOUT = 1  # ms; loopback answers within microseconds, a full backlog never
 
     def set_server_options(server: socket.socket) -> None:
-        """Sets what servers set, so that a bind succeeds exactly where theirs would, and no other program can take the port over."""
+        """Sets the options that servers set, so that a bind succeeds exactly where theirs would, and no other program can take over the port."""
         # Connections of the last run linger in TIME_WAIT on its port; .NET, Node, Go and asyncio servers set this too.
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
     def is_listening(port: int) -> bool:
-        """Whether a socket accepts connections on the port of 127.0.0.1, within 1 ms: looked up, or by one that is reset. Unknown: True."""
+        """Whether a socket listens on the port of 127.0.0.1, within 1 ms: by a lookup, or by a connection that is reset. Unknown: True."""
         if sys.platform == "linux":
             from ..sockets import is_listening as look_up
 
             found = look_up(port)
             if found is not None:
                 return found
-        return _knock(port)
+        return _accepts(port)
 
     def socket_variables(descriptor: int) -> tuple[dict[str, str], tuple[str, ...]]:  # noqa: ARG001 - it will be 3
-        """How a run learns of a socket that it is handed (sd_listen_fds(3); on Windows a handle), and which variables get its pid."""
+        """Returns the variables that announce a passed socket (sd_listen_fds(3); on Windows a handle), and the names of those that get the run's pid."""
         return {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}, ("LISTEN_PID",)
 
-    def _knock(port: int) -> bool:
-        import select  # an extension file of its own, which the first launch does without
+    def _accepts(port: int) -> bool:
+        import select  # a separate extension module, which the first launch does not need
 
         try:
             probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0))
@@ -80,7 +80,7 @@ else:
                     probe.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
                     probe.bind((_SOURCE, 0))
                 except OSError:
-                    pass  # a network namespace with less than 127/8; comparing both ends still detects a socket that met itself
+                    pass  # a network namespace with less than 127/8; the comparison of both ends below still detects a self-connect
             reset_on_close(probe, reset=True)
             result = probe.connect_ex((LOOPBACK, port))
             if result == errno.EINPROGRESS:
@@ -94,13 +94,13 @@ else:
             probe.close()
 
 
-# What of a socket is used here; asyncio's TransportSocket has it too.
-_TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux alone
+# The functions below use only methods that asyncio's TransportSocket has too.
+_TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux only
 _ESTABLISHED = 1  # include/net/tcp_states.h
 
 
 def reset_on_close(connection: socket.socket, *, reset: bool) -> None:
-    """Whether closing the connection sends RST and leaves nothing at either end, or FIN as usual."""
+    """Sets whether closing the connection sends RST and leaves nothing at either end, or FIN as usual."""
     try:
         onoff = int(reset).to_bytes(_LINGER_BYTES, sys.byteorder)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, onoff + bytes(_LINGER_BYTES))
@@ -109,7 +109,7 @@ def reset_on_close(connection: socket.socket, *, reset: bool) -> None:
 
 
 def has_peer_closed(connection: socket.socket) -> bool:
-    """Whether the other end has closed the connection, read or not. Only Linux says so; else False."""
+    """Whether the other end has closed the connection, even if unread data remains. Linux only; else False."""
     if _TCP_INFO is None:
         return False
     try:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from .machine import system_folder
 from .signals import OWN_SESSION
 
-_TIMEOUT = 10.0  # seconds; it takes a tenth of one
+_TIMEOUT = 10.0  # seconds; usually it takes 0.1
 
 Range = tuple[int, int]
 
 
 def reserved_ranges() -> list[Range] | None:
-    """First and last port of each range; None where that is unknown. Blocking. Nothing is reserved off Windows."""
+    """Returns first and last port of each range; None if unknown, empty off Windows. Blocks."""
     if sys.platform != "win32":
         return []
     command = [rf"{system_folder()}\netsh.exe", "interface", "ipv4", "show", "excludedportrange", "protocol=tcp"]
@@ -29,7 +29,7 @@ def reserved_ranges() -> list[Range] | None:
 
 
 def parse(text: str) -> list[Range] | None:
-    """The ranges out of netsh's table; None if there is no table. Its text is in the user's language, its numbers are not."""
+    """Parses the ranges in netsh's table; None if there is no table. The table's text is localized, its numbers are not."""
     if not re.search(r"^\s*-{3,}\s+-{3,}", text, re.MULTILINE):
         return None
     rows = re.findall(r"^\s*(\d{1,5})\s+(\d{1,5})\s*\*?\s*$", text, re.MULTILINE)
@@ -37,5 +37,5 @@ def parse(text: str) -> list[Range] | None:
 
 
 def range_of(port: int, ranges: Sequence[Range] | None) -> Range | None:
-    """The range that holds the port."""
+    """Returns the range that contains the port, or None."""
     return next((found for found in ranges or () if found[0] <= port <= found[1]), None)

@@ -1,4 +1,4 @@
-"""Single keys from the terminal at stdin, and the terminal as it was found when that is over."""
+"""Reads single keys from the terminal at stdin, and restores the terminal afterwards."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from contextlib import contextmanager
 if sys.platform == "win32":
     import msvcrt
 
-    _POLL_INTERVAL = 0.05  # seconds: imperceptible, and Windows' consoles have nothing that a loop could wait for
+    _POLL_INTERVAL = 0.05  # seconds: imperceptible; a loop cannot wait for a Windows console
 
-    # The codes of the keys that move, as terminals elsewhere send them.
+    # Key codes of the movement keys → the sequences that terminals elsewhere send.
     _SEQUENCES = {
         code: f"\x1b[{end}".encode()
         for code, end in {"H": "A", "P": "B", "G": "H", "O": "F", "I": "5~", "Q": "6~"}.items()
@@ -25,14 +25,14 @@ if sys.platform == "win32":
 
     @contextmanager
     def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
-        # getwch echoes nothing and changes no mode that would have to be restored.
+        # getwch does not echo, and changes no mode that would have to be restored.
         async def read() -> None:
             while True:
                 while msvcrt.kbhit():
                     key = msvcrt.getwch()
                     if key in "\x00\xe0":  # a function or arrow key: its code follows
                         on_data(_SEQUENCES.get(msvcrt.getwch(), b""))
-                    elif key == "\x03":  # getwch takes Ctrl+C for a key like any other
+                    elif key == "\x03":  # getwch returns Ctrl+C like any other key
                         signal.raise_signal(signal.SIGINT)
                     else:
                         on_data(key.encode("utf-8", "ignore"))
@@ -47,7 +47,7 @@ if sys.platform == "win32":
 else:
 
     def in_foreground() -> bool:
-        """False in the background, where touching the terminal would stop us (SIGTTOU), and for the terminal of another session."""
+        """Whether we may use the terminal: not in the background, where that would stop us (SIGTTOU), nor if it is another session's."""
         try:
             return os.tcgetpgrp(0) == os.getpgrp()
         except OSError:  # ENOTTY
@@ -55,9 +55,9 @@ else:
 
     @contextmanager
     def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
-        """Meanwhile reports what is typed, in UTF-8, on the running loop's thread, without echo and line editing.
+        """Context manager that reports what is typed, in UTF-8, on the running loop's thread, without echo or line editing.
 
-        Ctrl+C keeps its effect. Ctrl+Z is off: it would leave the terminal to the shell in the state that we want.
+        Ctrl+C keeps its effect. Ctrl+Z is disabled: it would return the terminal to the shell in our mode.
         """
         import termios
 

@@ -1,4 +1,4 @@
-"""What one process uses: on Linux from one read of /proc/PID/stat, five times cheaper than psutil, which serves elsewhere."""
+"""What one process uses: on Linux from one read of /proc/PID/stat, five times cheaper than psutil, which is used elsewhere."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MEASURE = {
     "win32": "private working set, without shared pages",
     "darwin": "physical footprint",
 }.get(sys.platform, "resident size")
-"""What ``count_once`` gives, in words."""
+"""Describes what ``count_once`` returns."""
 
 
 class Usage(NamedTuple):
-    """Processor seconds since its start (user and system), bytes resident (shared pages too), threads."""
+    """CPU seconds since the process started (user and system), resident bytes (shared pages too), threads."""
 
     cpu_seconds: float
     memory: int
@@ -37,13 +37,13 @@ class ProcReader:
         self._page = os.sysconf("SC_PAGE_SIZE")  # type: ignore[attr-defined,unused-ignore]  # Linux only
 
     def read(self, pid: int, started: float) -> Usage | None:
-        """What the process uses; None where it is gone or may not be read. ``started``: field 22, in clock ticks since boot."""
+        """Returns what the process uses; None if it has ended or may not be read. ``started``: field 22, in clock ticks since boot."""
         fields = _read_stat(pid)
         if fields is None or float(fields[19]) != started:
             return None
         resident = int(fields[21])
         if fields[0] == b"Z":
-            # Where only the main thread has ended, the process lives on in the others, which have its memory.
+            # If only the main thread has ended, the process lives on in the others, which have its memory.
             thread = _another_thread(pid)
             other = _read_stat(thread) if thread is not None else None
             if other is None:
@@ -53,18 +53,18 @@ class ProcReader:
         return Usage(ticks * self._tick, resident * self._page, int(fields[17]))
 
     def without_files(self, pid: int) -> int | None:
-        """Bytes resident without mapped files, which the kernel takes back when memory is short; None: not available (Linux 4.5)."""
+        """Returns resident bytes without mapped files, which the kernel reclaims when memory is short; None: not available (before Linux 4.5)."""
         sizes = _read_sizes(pid, "status")
         return sizes[b"RssAnon"] + sizes.get(b"RssShmem", 0) if b"RssAnon" in sizes else None
 
     def count_once(self, pid: int) -> int | None:
-        """Bytes that also add up over processes (see MEASURE); slow: 10 ms for 2 GiB. None: not available (Linux 4.14)."""
+        """Returns bytes that can be summed over processes (see MEASURE); slow: 10 ms for 2 GiB. None: not available (before Linux 4.14)."""
         sizes = _read_sizes(pid, "smaps_rollup")
         return sizes[b"Pss"] - sizes.get(b"Pss_File", 0) if b"Pss" in sizes else None
 
 
 def _read_sizes(pid: int, name: str) -> dict[bytes, int]:
-    """The sizes in proc_pid_status(5) or proc_pid_smaps(5), in bytes; those of another thread where the main one has ended."""
+    """Returns the sizes in proc_pid_status(5) or proc_pid_smaps(5), in bytes; of another thread if the main one has ended."""
     for task in (pid, _another_thread(pid)):
         try:
             with open(f"{PROC}/{task}/{name}", "rb") as file:  # noqa: PTH123 - not a path of the user's
@@ -77,7 +77,7 @@ def _read_sizes(pid: int, name: str) -> dict[bytes, int]:
 
 
 def _read_stat(pid: int) -> list[bytes] | None:
-    """The fields from the state (field 3) on; the name before it, in parentheses, may hold anything."""
+    """Returns the fields from the state (field 3) on; the name before it, in parentheses, may contain anything."""
     raw = read_stat(pid)
     return raw[raw.rindex(b")") + 2 :].split() if raw else None
 
@@ -87,13 +87,13 @@ def _another_thread(pid: int) -> int | None:
 
 
 class PsutilReader:
-    """Elsewhere; keeps psutil's objects, which are costly to make."""
+    """Other systems; keeps psutil's objects, which are expensive to create."""
 
     def __init__(self) -> None:
         import psutil
 
         self._psutil = psutil
-        # On macOS psutil has the number from the same call as time and memory (proc_pidinfo); on Windows it is dear.
+        # On macOS psutil gets the number from the same call as time and memory (proc_pidinfo); on Windows it is expensive.
         self._count_threads: Callable[[int], int] | None = None
         if sys.platform == "win32":
             from ..windows.thread_counts import ThreadCounts
@@ -102,7 +102,7 @@ class PsutilReader:
         self._processes: dict[tuple[int, float], psutil.Process] = {}
 
     def read(self, pid: int, started: float) -> Usage | None:
-        """See ProcReader; a pid that was given to another process in the meantime is noticed by psutil itself."""
+        """See ProcReader; psutil itself notices a reused pid."""
         try:
             process = self._processes.get((pid, started))
             if process is None:
@@ -117,7 +117,7 @@ class PsutilReader:
             return None
 
     def without_files(self, pid: int) -> None:
-        """Not needed: neither measure counts them."""
+        """Not needed: neither measure counts mapped files."""
 
     def count_once(self, pid: int) -> int | None:
         """See ProcReader."""
@@ -130,7 +130,7 @@ class PsutilReader:
 
 
 def _footprint(pid: int) -> int | None:
-    """ri_phys_footprint of proc_pid_rusage with RUSAGE_INFO_V0 (sys/resource.h): 16 bytes, then numbers of 8."""
+    """Returns ri_phys_footprint of proc_pid_rusage with RUSAGE_INFO_V0 (sys/resource.h): 16 bytes, then 8-byte integers."""
     import ctypes
 
     info = ctypes.create_string_buffer(16 + 10 * 8)
@@ -143,5 +143,5 @@ UsageReader = ProcReader | PsutilReader
 
 
 def create_reader() -> UsageReader:
-    """The one for this system."""
+    """Creates the reader for this system."""
     return ProcReader() if sys.platform == "linux" else PsutilReader()

@@ -1,4 +1,4 @@
-"""The backend's sandbox: what this system enforces of a level, and how. Linux's rules are in linux.py, what Windows does in windows/confined.py."""
+"""The backend's sandbox: what this system enforces of a level, and how. linux.py has Linux's rules, windows/confined.py the Windows part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/dtrac
 
 
 def sandbox_request(settings: Settings, paths: Paths, port: int | None, program: str, cwd: str) -> SandboxRequest:
-    """What the sandbox is to let a run do."""
+    """Returns what the sandbox allows a run."""
     sandbox = settings.sandbox
     assert sandbox.level != "off"
     write, read = (tuple(map(folders.absolute, each)) for each in (sandbox.write, sandbox.read))
@@ -30,7 +30,7 @@ def sandbox_request(settings: Settings, paths: Paths, port: int | None, program:
 
 
 def confine(request: SandboxRequest, *, required: bool, report: Callable[[str], None]) -> Confinement:
-    """How the platform carries a request out. SandboxUnavailableError: not all of it can be enforced, which is required."""
+    """Returns how the platform enforces a request. SandboxUnavailableError: it is ``required``, but part of it cannot be enforced."""
     found = enforcement(request.level, port_known=request.port is not None)
     if found.missing:
         missing = core.describe_missing(found)
@@ -46,7 +46,7 @@ def confine(request: SandboxRequest, *, required: bool, report: Callable[[str], 
 
 
 def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
-    """What this system enforces of a level; ``port_known``: before the start."""
+    """Returns what this system enforces of a level; ``port_known``: the port is known before the start."""
     if sys.platform == "linux":
         from .. import landlock, prctl, seccomp
 
@@ -64,7 +64,7 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
 
 
 def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
-    """How a request is carried out here, and what the log should say about paths that get no access."""
+    """Returns how a request is enforced here, and notes for the log about paths that get no access."""
     if sys.platform == "linux":
         from .. import landlock, prctl, seccomp
         from . import linux
@@ -82,7 +82,7 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
 
 
 def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
-    """Whether the sandbox lets the backend read a path, or change it; True where that is not known."""
+    """Whether the sandbox lets the backend read a path, or change it if ``write``; True if unknown."""
     if sys.platform == "linux":
         from . import linux
 
@@ -91,7 +91,7 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
 
 
 def labelled(request: SandboxRequest) -> folders.Folders:
-    """The paths that get the label Low on Windows, which outlives the run: so none that holds the user's home."""
+    """Returns the paths that get the label Low on Windows; none that contains the user's home, because the label outlives the run."""
     wanted = (*request.folders, *request.write)
     return folders.select_writable(path for path in wanted if not folders.holds_home(path))
 
@@ -104,10 +104,10 @@ def is_labelled(request: SandboxRequest, path: str) -> bool:
 
 
 def profile(request: SandboxRequest, writable: list[str]) -> str:
-    """What sandbox-exec(1) of macOS gets, in its own language.
+    """Returns the profile for macOS' sandbox-exec(1), in its own language.
 
-    Apple documents neither; what stands here are the words of its own profiles (/System/Library/Sandbox/Profiles). A rule that
-    comes later wins. Paths have to be those without links, as in /private/tmp.
+    Apple documents neither; this uses the terms of Apple's own profiles (/System/Library/Sandbox/Profiles). Later rules
+    win. Paths must not contain links: /private/tmp, not /tmp.
     """
     places = [f"(subpath {_quoted(os.path.realpath(path))})" for path in writable]
     places += [f"(literal {_quoted(path)})" for path in _DEVICES]

@@ -1,7 +1,7 @@
-"""Folders that a sandbox may give: those that no link of the backend's own can lead elsewhere.
+"""Folders to which a sandbox may grant access: those that the backend cannot redirect with a link.
 
-What the backend may write, it may also replace by a link before the next start. So a folder below one that it may
-write gets no separate rule: the rule of the folder above covers it, and a link in its place leads to nothing.
+What the backend may write, it may also replace by a link before the next start. So a folder below a writable one gets
+no separate rule: the outer folder's rule covers it, and a link in its place gives access to nothing.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import NamedTuple
 from ..base import SandboxRequest
 from ..platform.files import is_inside
 
-_MAX_LINKS = 40  # on the way to a file, as in Linux
+_MAX_LINKS = 40  # in one path, as on Linux
 
 
 class Folders(NamedTuple):
-    """Paths that get a rule, and sentences about those that get none."""
+    """Paths that get a rule, and notes about those that get none."""
 
     paths: list[str]
     notes: list[str]
 
 
 def absolute(path: str) -> str:
-    """``~`` filled in and dots removed; links stay."""
+    """Expands ``~`` and removes dots; keeps links."""
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 -- pathlib has no abspath that keeps links
 
 
 def holds_home(path: str) -> bool:
-    """Whether the user's home folder is a folder or lies in it."""
+    """Whether a folder is or contains the user's home."""
     home = os.path.expanduser("~")  # noqa: PTH111 -- strings
     return is_inside(os.path.normcase(os.path.realpath(home)), os.path.normcase(os.path.realpath(path)))
 
 
 def path_notes(request: SandboxRequest) -> list[str]:
-    """What the log should say about the paths in ``sandbox.write`` and ``sandbox.read``."""
+    """Returns notes for the log about the paths in ``sandbox.write`` and ``sandbox.read``."""
     notes = []
     for setting, paths in (("sandbox.write", request.write), ("sandbox.read", request.read)):
         for path in paths:
@@ -55,19 +55,19 @@ def path_notes(request: SandboxRequest) -> list[str]:
 
 
 def select_writable(wanted: Iterable[str]) -> Folders:
-    """Of the folders that the backend is to write, those whose place it cannot change."""
+    """Returns those of the wanted writable folders that the backend cannot redirect."""
     paths = list(dict.fromkeys(wanted))
     outer = [path for path in paths if not any(is_inside(path, other) for other in paths if other != path)]
     return _select(paths, outer)
 
 
 def select_readable(wanted: Iterable[str], writable: Sequence[str]) -> Folders:
-    """Of the folders that the backend is to read, those that need a rule beside the ones that it may write."""
+    """Returns those of the wanted readable folders that need a rule besides the writable ones."""
     return _select([path for path in dict.fromkeys(wanted) if path not in writable], writable)
 
 
 def is_changeable(path: str, writable: Sequence[str]) -> bool:
-    """Whether the backend, which may write these folders, may change a file, or a link on the way to it."""
+    """Whether the backend, which may write these folders, can change a file or a link in its path."""
     for _ in range(_MAX_LINKS):
         if _reached_through(path, writable) is not None:
             return True
@@ -95,7 +95,7 @@ def _select(paths: Iterable[str], writable: Sequence[str]) -> Folders:
 
 
 def _reached_through(path: str, folders: Sequence[str]) -> str | None:
-    """The folder whose content decides where a path leads."""
+    """Returns the folder whose content decides where a path leads; None if no given folder does."""
     real = {os.path.realpath(folder): folder for folder in folders}
     place = path
     while True:

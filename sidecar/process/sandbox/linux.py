@@ -1,4 +1,4 @@
-"""What a level of the sandbox means on Linux: Landlock's rules."""
+"""What a sandbox level means on Linux: Landlock rules."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from . import folders
 _READ = EXECUTE | READ_FILE | READ_DIR
 _MAKE = landlock.MAKE_DIR | landlock.MAKE_REG | landlock.MAKE_SOCK | landlock.MAKE_FIFO | landlock.MAKE_SYM
 _CHANGE = _MAKE | landlock.REMOVE_DIR | landlock.REMOVE_FILE | WRITE_FILE | REFER | TRUNCATE
-_HANDLED = _CHANGE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV  # device files are made nowhere
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")  # that hold nothing of anyone
+_HANDLED = _CHANGE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV  # device files can be created nowhere
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")  # which hold nobody's data
 
-# What level strict lets every backend read, with the reason.
+# What level strict lets every backend read → the reason.
 _GROUPS = {
     "/usr": "programs, libraries, locales, fonts, certificates",
     "/bin /sbin": "programs, where it is not a link to /usr",
@@ -54,7 +54,7 @@ SYSTEM_FOLDERS = {path: reason for paths, reason in _GROUPS.items() for path in 
 
 
 def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[str]]:
-    """Landlock's rules for a request, and what the log should say about paths that are not given."""
+    """Returns Landlock's rules for a request, and notes for the log about paths without access."""
     strict = request.level == "strict"
     reach = _READ if strict else 0
     writable = folders.select_writable([*request.folders, *request.write])
@@ -76,7 +76,7 @@ def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[s
 
 
 def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
-    """Whether the rules give a right on a path."""
+    """Whether the rules let the backend read a path, or change it if ``write``."""
     right = WRITE_FILE if write else READ_FILE
     files, _network, _scopes, paths, _ports = rules(request, landlock.abi())[0]
     real = os.path.realpath(path)
@@ -85,9 +85,9 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
 
 
 def own_folders(request: SandboxRequest, writable: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The folders of the program and of its #! interpreter, as named and as links lead, with ``lib`` beside ``bin``; its working folder.
+    """Returns the folders of the program and of its #! interpreter, as named and with links resolved, ``lib`` next to ``bin``, and the working folder; then notes.
 
-    A program that the backend may change leads to no other: as a link, or by its first line, it could name any.
+    If the backend may change the program, its target and interpreter get no access: as a link or in its #! line it could name any.
     """
     named, programs, notes = [request.program], [request.program], []
     if os.path.isabs(interpreter := interpreter_of(read_start(Path(request.program)))):  # noqa: PTH117 -- strings
@@ -106,7 +106,7 @@ def own_folders(request: SandboxRequest, writable: Sequence[str]) -> tuple[list[
         folder, prefix = os.path.dirname(program), os.path.dirname(os.path.dirname(program))  # noqa: PTH120 -- strings
         found.append(folder)
         if os.path.basename(folder) == "bin":  # noqa: PTH119 -- strings
-            # A virtual environment of Python is its program's; else the prefix may be ~/.local.
+            # A Python virtual environment belongs to its program; any other prefix may be ~/.local.
             own = "" if os.path.exists(f"{prefix}/pyvenv.cfg") else "lib"  # noqa: PTH110 -- strings
             found.append(os.path.join(prefix, own).rstrip("/"))  # noqa: PTH118 -- strings
     kept = []

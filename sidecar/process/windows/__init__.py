@@ -1,1 +1,1 @@
-"""Processes on Windows: job objects instead of a guardian. Nothing is imported here, for contain_self must come early."""
+"""Processes on Windows: job objects instead of a guardian. Imports nothing, because contain_self must run early."""

@@ -1,4 +1,4 @@
-"""Words to one Windows command line."""
+"""Joins words to one Windows command line."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _CHANGED = frozenset('"%\r\n')  # by cmd.exe, even between quotation marks
 
 
 def command_line(words: list[str]) -> str:
-    """A line that the C runtime, .NET and CommandLineToArgvW split into these words again (Parsing C command-line arguments)."""
+    """Returns a line that the C runtime, .NET and CommandLineToArgvW split into the same words (Parsing C command-line arguments)."""
     return " ".join(map(_quoted, words))
 
 
 def batch_line(words: list[str]) -> str | None:
-    """A line with which cmd.exe runs a batch file with these arguments and nothing else; None: it would change one of them.
+    """Returns a line with which cmd.exe runs only a batch file with these arguments; None: cmd.exe would change one of them.
 
-    /d: without the user's AutoRun commands; /s: the text between the outermost quotation marks is taken as it is.
+    /d: no AutoRun commands of the user; /s: the text between the outermost quotation marks is taken literally.
     """
     if any(not _CHANGED.isdisjoint(word) for word in words):
         return None

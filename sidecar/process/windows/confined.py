@@ -1,11 +1,11 @@
-"""What a sandbox means on Windows: a token without privileges at the integrity level Low, and two mitigations.
+"""What a sandbox means on Windows: a token without privileges at integrity level Low, and two mitigations.
 
-Windows denies a process of this level every change of what has no Low label, and the memory of processes above it.
-So the folders that the backend may write get that label; it stays there after the run. Left out:
+Windows does not let a process at this level change anything without a Low label, or access the memory of processes above it.
+So the folders that the backend may write get that label, which stays after the run. Not used:
 
-- limits of the user interface: a job that has them cannot be nested (Nested Jobs), and the sidecar nests two;
-- strict handle checks, which end programs that close a handle twice; no dynamic code, which JIT compilers need; no images
-  with a Low label, which programs have that unpack themselves into the temporary folder.
+- user interface limits: a job that has them cannot be nested (Nested Jobs), and the sidecar nests two;
+- the mitigations for strict handle checks, which end programs that close a handle twice; against dynamic code, which JIT compilers
+  need; and against images with a Low label, which programs have that unpack themselves into the temporary folder.
 
 Sources: Mandatory Integrity Control; CreateRestrictedToken; CreateProcessAsUserW; UpdateProcThreadAttribute.
 """
@@ -38,18 +38,18 @@ _SE_GROUP_INTEGRITY = 0x20
 _LOW = b"\x01\x01" + (16).to_bytes(6, "big") + (4096).to_bytes(4, "little")  # the SID S-1-16-4096
 _SE_FILE_OBJECT = 1
 _READ_CONTROL = 0x2_0000
-_WRITE_OWNER = 0x8_0000  # what setting a label takes
-_BACKUP_SEMANTICS = 0x0200_0000  # opens folders, too
+_WRITE_OWNER = 0x8_0000  # needed to set a label
+_BACKUP_SEMANTICS = 0x0200_0000  # opens folders too
 _SHARE_ALL = 7
-_SACL = 0x8  # for the text only: reading one takes a privilege
+_SACL = 0x8  # for the text only: reading a SACL takes a privilege
 _LABEL = 0x10  # LABEL_SECURITY_INFORMATION
 _SDDL_REVISION = 1
 _USE_STANDARD_STREAMS = 0x100
 _EXTENDED_STARTUP_INFO = 0x0008_0000
 _HANDLE_LIST = 0x0002_0002
 _MITIGATION_POLICY = 0x0002_0007
-_NO_EXTENSION_POINTS = 1 << 32  # DLLs that hooks, AppInit_DLLs and layered sockets put into each process
-_NO_REMOTE_IMAGES = 1 << 52  # programs and DLLs on another machine
+_NO_EXTENSION_POINTS = 1 << 32  # blocks DLLs that hooks, AppInit_DLLs and layered sockets load into each process
+_NO_REMOTE_IMAGES = 1 << 52  # blocks programs and DLLs on another machine
 _REMOTE_DRIVE = 4
 # STARTUPINFOEXW: size, three names, place, flags, how to show, reserved, streams, attributes
 _STARTUP = Struct("@IPPP7IIHHP3PP")
@@ -83,20 +83,20 @@ _SetSecurity = declare("SetSecurityInfo", DWORD, HANDLE, c_int, DWORD, *[c_void_
 
 
 def label(path: str) -> None:
-    """Lets programs of integrity level Low write a file, or a folder and all below it. OSError: not possible, or not allowed."""
+    """Lets programs at integrity level Low write a file, or a folder and all below it. OSError: not possible, or not allowed."""
     ace = f"(ML;{'OICI' if ntpath.isdir(path) else ''};NW;;;LW)"
     handle = _winapi.CreateFile(
         path, _READ_CONTROL | _WRITE_OWNER, _SHARE_ALL, 0, _winapi.OPEN_EXISTING, _BACKUP_SEMANTICS, 0
     )
     try:
-        if ace not in label_of(handle).replace("ID;", ";"):  # setting it visits all that is in the folder
+        if ace not in label_of(handle).replace("ID;", ";"):  # setting it visits everything in the folder
             _set_label(handle, f"S:{ace}")
     finally:
         _winapi.CloseHandle(handle)
 
 
 def label_of(handle: int) -> str:
-    """The integrity label, as in ``S:AI(ML;OICIID;NW;;;LW)``; empty without one."""
+    """Returns the integrity label, as in ``S:AI(ML;OICIID;NW;;;LW)``; empty if there is none."""
     descriptor, text = c_void_p(), c_void_p()
     if _GetSecurity(handle, _SE_FILE_OBJECT, _LABEL, None, None, None, None, byref(descriptor)):
         return ""
@@ -122,7 +122,7 @@ def _set_label(handle: int, wanted: str) -> None:
 def create(
     program: str, line: str, spec: LaunchSpec, folder: str, flags: int, *, inherited: Sequence[int]
 ) -> tuple[int, int, int]:
-    """As ``_winapi.CreateProcess``; ``inherited``: the three streams, then others. Gives handle, thread handle, pid. Raises OSError."""
+    """Like ``_winapi.CreateProcess``; ``inherited``: the three streams, then others. Returns handle, thread handle, pid. Raises OSError."""
     remote = program.startswith("\\\\") or _GetDriveType(ntpath.splitdrive(program)[0] + "\\") == _REMOTE_DRIVE
     policy = c_uint64(_NO_EXTENSION_POINTS | (0 if remote else _NO_REMOTE_IMAGES))
     handles = (HANDLE * len(inherited))(*inherited)
@@ -141,7 +141,7 @@ def create(
 
 @contextmanager
 def _low_token() -> Iterator[HANDLE]:
-    """The sidecar's own token, restricted: only such a one may be given to a process without a privilege."""
+    """Yields a restricted copy of our own token: assigning any other to a process takes a privilege."""
     own, token = HANDLE(), HANDLE()
     check(_OpenProcessToken(_winapi.GetCurrentProcess(), _TOKEN_ACCESS, byref(own)))
     try:
@@ -159,7 +159,7 @@ def _low_token() -> Iterator[HANDLE]:
 
 @contextmanager
 def _attributes(values: dict[int, _CDataType]) -> Iterator[int]:
-    """A PROC_THREAD_ATTRIBUTE_LIST; the values have to live as long."""
+    """Yields the address of a PROC_THREAD_ATTRIBUTE_LIST; the values must live as long."""
     size = c_size_t()
     _InitializeAttributes(None, len(values), 0, byref(size))
     room = ctypes.create_string_buffer(size.value)

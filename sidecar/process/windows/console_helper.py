@@ -1,16 +1,16 @@
-"""Asks the backend to end: by CTRL_C to its hidden console, as a separate process, because a process has only one console.
+"""Asks the backend to end with CTRL_C on its hidden console, as a separate process, because a process can have only one console.
 
     python console_helper.py MILLISECONDS TIME PID…
 
-The first console that only the backend's processes have gets it; the windows of those before it, which have none, get WM_CLOSE. Group 0
-is everything on the console, this process too, hence the handler; attaching resets handlers, so it is set after that. A program
-without a console may attach itself to that of the sidecar (ATTACH_PARENT_PROCESS) or of any other program, which are not to be
-asked: so every other process on it must have been created after TIME (a FILETIME), when the backend's were listed. CTRL_BREAK
-follows if the process still lives after that many milliseconds: it may have started with CTRL_C ignored. It comes late, for what
-has no handler for it (as most Node, Python and Rust programs) ends at once, even amid its answer to CTRL_C.
+CTRL_C goes to the first console that only the backend's processes have; processes before it, which have none, get WM_CLOSE on their
+windows. Group 0 is everything on the console, including this process, hence the handler; attaching resets handlers, so it is set
+afterwards. A program without a console may attach to the console of the sidecar (ATTACH_PARENT_PROCESS) or of any other program, which
+must not be asked: so every other process on the console must have been created after TIME (a FILETIME), when the backend's processes
+were listed. CTRL_BREAK follows if the process is still alive after MILLISECONDS: it may have started with CTRL_C ignored. It comes
+late, because a program without a handler for it (most Node, Python and Rust programs) ends at once, even while handling CTRL_C.
 
-Exit status: 0 the process ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), 3 windows were closed, else a stage
-(ATTACH, SEND) plus the system's error code. Loads nothing but ctypes and runs without site, so that a stop is not kept waiting.
+Exit status: 0 the process ended, 1 CTRL_BREAK was sent too, 2 CTRL_BREAK could not be sent (Wine), 3 windows were closed, else a stage
+(ATTACH, SEND) plus the system's error code. Imports only ctypes and runs without site, so that a stop is not delayed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _MAX_ATTACHED = 8192
 
 
 def main(patience: int, listed: int, pids: list[int]) -> int:
-    """Does it; see the module for the result."""
+    """Asks the processes to end; returns the exit status (see the module)."""
     kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel32.OpenProcess.restype = ctypes.c_void_p
     kernel32.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_ulong)
@@ -59,7 +59,7 @@ def main(patience: int, listed: int, pids: list[int]) -> int:
 
 
 def _attach(kernel32: ctypes.WinDLL, pid: int, pids: list[int], listed: int, failures: dict[int, int]) -> int | None:
-    """Joins the console of a process that only the backend has, and gives a handle of it; None, and a status in ``failures``: that is not possible."""
+    """Attaches to the process's console if only the backend uses it, and returns a handle of the process; else None, and a status in ``failures``."""
     process: int | None = kernel32.OpenProcess(_SYNCHRONIZE, 0, pid)
     if not process or not kernel32.AttachConsole(pid):
         failures[pid] = ATTACH + ctypes.get_last_error()
@@ -72,7 +72,7 @@ def _attach(kernel32: ctypes.WinDLL, pid: int, pids: list[int], listed: int, fai
 
 
 def _is_shared(kernel32: ctypes.WinDLL, pids: list[int], listed: int) -> bool:
-    """Whether a process that is not the backend's is on this console too."""
+    """Whether a process that is not the backend's is also on this console."""
     attached = (ctypes.c_ulong * _MAX_ATTACHED)()
     count = kernel32.GetConsoleProcessList(attached, _MAX_ATTACHED)
     others = {*attached[: min(count, _MAX_ATTACHED)]} - {os.getpid(), *pids}
@@ -80,7 +80,7 @@ def _is_shared(kernel32: ctypes.WinDLL, pids: list[int], listed: int) -> bool:
 
 
 def _created(kernel32: ctypes.WinDLL, pid: int) -> int:
-    """When a process was created, as a FILETIME; 0 where that is not allowed, as of an elevated one."""
+    """Returns when a process was created, as a FILETIME; 0 if we may not ask, as for an elevated process."""
     process = kernel32.OpenProcess(_QUERY, 0, pid)
     times = [ctypes.c_uint64() for _ in range(4)]
     if process:
@@ -99,7 +99,7 @@ def _send(kernel32: ctypes.WinDLL, process: int, patience: int) -> int:
 
 
 def _close_windows(pids: Container[int]) -> bool:
-    """Posts WM_CLOSE to their top-level windows (KB 178893); False: they have none, or none in reach."""
+    """Posts WM_CLOSE to the processes' top-level windows (KB 178893); False: they have none, or none that we can reach."""
     user32 = ctypes.WinDLL("user32")
     closed: list[int] = []
 
@@ -115,7 +115,7 @@ def _close_windows(pids: Container[int]) -> bool:
 
 
 def run(patience: str, listed: str, *pids: str) -> NoReturn:
-    """Does it and ends the process; not by sys.exit, for the handler must not be called in a finalizing interpreter."""
+    """Calls main and exits; not through sys.exit, because the handler must not be called while the interpreter finalizes."""
     os._exit(main(int(patience), int(listed), list(map(int, pids))))
 
 

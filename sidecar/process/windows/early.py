@@ -1,4 +1,4 @@
-"""The first run on Windows, launched before the event loop is there: as every run, in a thread. layer.py adopts it."""
+"""Launches the first run on Windows before the event loop exists: in a thread, like every run. layer.py adopts it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from . import spawn, win32
 
 assert sys.platform == "win32"
 
-# Seconds that the imports wait for the spawn, which takes a few ms: beside them it would wait for the interpreter at each of its
-# steps. A virus scanner may hold it up for longer; then they go on.
+# Seconds that the imports wait for the spawn, which takes a few ms: in parallel it would wait for the interpreter at each step.
+# A virus scanner may delay it for longer; then the imports go on.
 _HEAD_START = 0.05
 
 
 class WindowsEarlyRun(EarlyRun):
-    """Launched as ``spec`` says."""
+    """A run that is launched in a thread."""
 
     def begin(self, spec: LaunchSpec) -> None:
-        """Starts it in a thread."""
+        """Launches the spec in a thread."""
         self.spec = spec
         self._started: spawn.Started | None = None
         self._error: BaseException | None = None
@@ -33,7 +33,7 @@ class WindowsEarlyRun(EarlyRun):
             self._finished.release()
 
     def result(self) -> spawn.Started:
-        """Waits for it. Raises as spawn.start."""
+        """Waits for the launch and returns its result. Raises like spawn.start."""
         with self._finished:
             if self._started is None:
                 assert self._error is not None
@@ -43,17 +43,17 @@ class WindowsEarlyRun(EarlyRun):
     def _spawn(self) -> None:
         try:
             self._started = spawn.start(self.spec)
-        except BaseException as error:  # noqa: BLE001 - for result, in another thread
+        except BaseException as error:  # noqa: BLE001 - raised by result, in another thread
             self._error = error
         finally:
             self._finished.release()
 
 
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun:
-    """Writes the record and launches. OSError, UnusualError: that is not plainly possible, and nothing was launched."""
+    """Writes the record and launches the run. OSError, UnusualError: nothing was launched; the layer has to."""
     owner = os.getpid(), win32.lifetime(_winapi.GetCurrentProcess())[0]
     run = WindowsEarlyRun(port, "", notes)
     write_first(folder, world="", owner=owner, marker="", port=port)
-    check_alone(folder, record_name(*owner))  # of two that start at once, at least one sees the other
+    check_alone(folder, record_name(*owner))  # of two sidecars that start at once, at least one sees the other
     run.begin(spec)
     return run

@@ -16,13 +16,13 @@ from . import spawn
 
 assert sys.platform == "win32"
 
-_LAUNCH_LIMIT = 2.0  # seconds that the end waits for a launch which the system holds up, as virus scanners do
+_LAUNCH_LIMIT = 2.0  # seconds that close waits for a launch that the system delays, as virus scanners do
 
 
 class WindowsProcessLayer:
-    """See base.ProcessLayer. One run at a time. ``report`` gets a sentence about each rung and each setting without effect."""
+    """See base.ProcessLayer. One run at a time. ``report`` logs a sentence about each rung and each setting without effect."""
 
-    marker = ""  # nothing outlives the job, so no orphan ever has to be proven
+    marker = ""  # nothing outlives the job, so there are no orphans to prove
     guardian: ProcessId | None = None
 
     def __init__(self, report: Callable[[str], None], early: early_runs.WindowsEarlyRun | None = None) -> None:
@@ -53,7 +53,7 @@ class WindowsProcessLayer:
         return self._run
 
     async def close(self) -> list[Survivor]:
-        """See base. What is launched once the limit is over ends with this process: its job's last handle does."""
+        """See base. A launch that finishes after the limit ends with this process, which holds its job's last handle."""
         await asyncio.wait({asyncio.ensure_future(self._launched())}, timeout=_LAUNCH_LIMIT)
         if self._run is None:
             return []
@@ -61,7 +61,7 @@ class WindowsProcessLayer:
         return await asyncio.shield(self._run.ended)
 
     async def _launched(self) -> None:
-        """Waits until nothing is being launched any more."""
+        """Waits until no launch is in progress."""
         if self._early is not None:
             await self._end(self._early)
         if self._spawning is not None:
@@ -78,7 +78,7 @@ class WindowsProcessLayer:
         return started
 
     async def _end(self, early: early_runs.WindowsEarlyRun) -> None:
-        """Kills an early run that is not what is wanted after all: its program or its folder changed in the meantime."""
+        """Kills an early run that no longer fits: its program or its folder changed in the meantime."""
         try:
             started = await self._spawn(early.result)
         except (SidecarError, OSError):
@@ -97,6 +97,6 @@ class WindowsProcessLayer:
 
 
 def _discard_late(spawning: asyncio.Future[spawn.Started]) -> None:
-    """The launch was cancelled while the system was still at it."""
+    """Ends a run whose launch was cancelled before the system had finished it."""
     if not spawning.cancelled() and spawning.exception() is None:
         spawn.discard(spawning.result())

@@ -1,4 +1,4 @@
-"""Which process a pid means, beyond doubt, and what it is called."""
+"""Identifies the process behind a pid, and its program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ assert sys.platform == "win32"
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The process that has this pid now; None if it does not exist."""
+    """Returns the process that has this pid now; None if it does not exist."""
     try:
         handle = _winapi.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, False, pid)
     except PermissionError:
@@ -23,7 +23,7 @@ def identify(pid: int) -> ProcessId | None:
         return None
     try:
         created, ended = win32.lifetime(handle)
-        return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while a process has a handle
+        return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while a handle to it is open
     except OSError:
         return None
     finally:
@@ -31,7 +31,7 @@ def identify(pid: int) -> ProcessId | None:
 
 
 def _identify_by_list(pid: int) -> ProcessId | None:
-    """Of another user, or a service: psutil then takes the time from the list of all processes, which anybody may read."""
+    """Identifies another user's process or a service: psutil takes the time from the list of all processes, which anyone may read."""
     import psutil
 
     try:
@@ -41,7 +41,7 @@ def _identify_by_list(pid: int) -> ProcessId | None:
 
 
 def hold(pid: int, more: int = 0) -> int | None:
-    """A handle, which keeps the pid from being given to another process until it is closed; None where none is available."""
+    """Opens a handle, which keeps the pid from being reused until it is closed; None if that is not possible."""
     try:
         return _winapi.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION | more, False, pid)
     except OSError:
@@ -49,7 +49,7 @@ def hold(pid: int, more: int = 0) -> int | None:
 
 
 def terminate(process: ProcessId) -> bool:
-    """Ends that very process, and never a process that reuses its pid: a handle refers to one process."""
+    """Ends exactly this process, never one that reuses its pid: a handle refers to one process."""
     handle = hold(process.pid, win32.PROCESS_TERMINATE)
     if handle is None:
         return False
@@ -57,7 +57,7 @@ def terminate(process: ProcessId) -> bool:
         if win32.lifetime(handle) != (process.started, False):
             return False
         _winapi.TerminateProcess(handle, 1)
-    except OSError:  # it is ending already, which TerminateProcess refuses with access denied
+    except OSError:  # it is already ending: TerminateProcess fails with access denied
         return False
     finally:
         _winapi.CloseHandle(handle)
@@ -87,5 +87,5 @@ def program_of(pid: int) -> str:
 
 
 def survivor(pid: int) -> Survivor:
-    """A process by pid and name."""
+    """Returns pid and name of a process."""
     return Survivor(pid, name_of(pid))

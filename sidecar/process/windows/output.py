@@ -1,7 +1,7 @@
-"""What the backend writes. A thread reads each pipe, because Windows cannot wait for an anonymous pipe in an event loop.
+"""Reads the backend's output. Each pipe has a thread, because an event loop on Windows cannot wait for an anonymous pipe.
 
-It always reads, so the backend never waits for a busy sidecar; beyond a bound the oldest bytes are dropped and the loss is
-reported. A deque's ends are safe from two threads, so there is no lock.
+The thread always reads, so the backend never waits for a busy sidecar; above a limit the oldest bytes are dropped and the loss
+is reported. A deque's ends are thread-safe, so there is no lock.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ class OutputPipe:
         ended: Callable[[], None],
         report: Callable[[str], None],
     ) -> None:
-        """Begins to read. The handle is this object's from now on."""
+        """Begins to read. Takes over the handle."""
         self._handle = handle
         self._stream = stream
         self._emit = deliver
         self._ended = ended
         self._report = report
         self._loop = asyncio.get_running_loop()
-        self._chunks: deque[tuple[int, bytes]] = deque()  # where each begins in the stream; an empty one is the end
-        self._read = 0  # bytes, by the thread
-        self._taken = 0  # bytes, by the loop; dropped ones too
+        self._chunks: deque[tuple[int, bytes]] = deque()  # offset in the stream, bytes; empty bytes: the end
+        self._read = 0  # bytes that the thread has read
+        self._taken = 0  # bytes that the loop has taken, including dropped ones
         self._awake = False
         self.closed = False
-        self._thread = 0  # that reads: its id, while it does
-        start_thread(self._pump)
+        self._thread = 0  # id of the reading thread, while it runs
+        start_thread(self._read_pipe)
 
-    def _pump(self) -> None:
+    def _read_pipe(self) -> None:
         self._thread = _thread.get_native_id()
         ended = False
         while not ended:
             try:
                 data = _winapi.ReadFile(self._handle, _READ_SIZE)[0]
                 if not data:
-                    continue  # a write of no bytes, as .NET and Node make, ends a read; it is not the end (ReadFile)
+                    continue  # a write of no bytes, as by .NET and Node, ends a read (ReadFile), not the stream
             except OSError:  # cancelled, or ERROR_BROKEN_PIPE: no process holds the other end
                 data, ended = b"", True
             self._chunks.append((self._read, data))
@@ -76,20 +76,20 @@ class OutputPipe:
             self._awake = True
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed: nothing listens any more
+            except RuntimeError:  # the loop is closed, so nothing needs the output
                 pass
 
     def _deliver(self) -> None:
-        """In the loop: delivers what has arrived."""
-        self._awake = False  # before the chunks are looked at: what comes later wakes us again
+        """Delivers what has arrived; runs in the loop."""
+        self._awake = False  # before reading the chunks: later ones wake us again
         limit = self._taken + _MAX_IN_A_TURN
         while self._chunks and not self.closed:
             if self._taken >= limit:
                 self._wake()
                 return
-            self._hand_on_next()
+            self._deliver_next()
 
-    def _hand_on_next(self) -> None:
+    def _deliver_next(self) -> None:
         try:
             position, data = self._chunks.popleft()
         except IndexError:  # the thread dropped it in the meantime
@@ -107,10 +107,10 @@ class OutputPipe:
             self._ended()
 
     def close(self) -> None:
-        """Reports what was read, and ends the thread, even if a process holds the other end. ``ended`` is not called."""
+        """Delivers what was read, and ends the thread, even if a process holds the other end. Does not call ``ended``."""
         self._ended = lambda: None
         while self._chunks and not self.closed:
-            self._hand_on_next()
+            self._deliver_next()
         self.closed = True
         if self._thread:
             handle = win32.OpenThread(win32.THREAD_TERMINATE, 0, self._thread)

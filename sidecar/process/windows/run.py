@@ -1,4 +1,4 @@
-"""One run on Windows, in its own job object. Everything here runs on the event loop's thread, but what a name says."""
+"""One run on Windows, in its own job object. Everything runs on the event loop's thread, unless a name says otherwise."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from . import lookup, output, spawn
 
 assert sys.platform == "win32"
 
-DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree, when a process outside holds it open
-_TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
+DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree if an outside process holds it open
+_TASKKILL_AFTER = 0.25  # of the kill deadline, which a terminated job may take to become empty
 _STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
 _MAX_NAMED = 100
-_TICKS = 0.1  # seconds; the time at which a process was created is that of the clock's last tick
-_MAX_TARGETS = 3000  # whose pids a command line holds
+_TICKS = 0.1  # seconds; a process's creation time is that of the clock's last tick
+_MAX_TARGETS = 3000  # pids that fit on a command line
 _LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
 
 
@@ -54,7 +54,7 @@ class WindowsRun:
         self._survivors: list[Survivor] | None = None
         in_thread(self._wait_in_thread).add_done_callback(self._root_ended)
 
-    def begin_stop(self, *, asked: bool = True) -> None:  # noqa: ARG002 - whether CTRL_C would only kill it cannot be seen
+    def begin_stop(self, *, asked: bool = True) -> None:  # noqa: ARG002 - we cannot see whether CTRL_C would only kill it
         """See base."""
         self._stopping = True
 
@@ -66,12 +66,12 @@ class WindowsRun:
             self._stdin = 0
 
     def interrupt(self, seconds: float | None = None) -> None:
-        """See base. CTRL_C reaches all on the console; what nothing can ask is killed at once: it would only use up the time."""
+        """See base. CTRL_C reaches all processes on the console; a tree that cannot be asked is killed at once, because waiting is useless."""
         asked, self._stopping = self._stopping or bool(self._stdin), True
         self.close_stdin()
         listed = time.time() - _TICKS
         targets = [process.pid for process in self.processes()]
-        if len(targets) > _MAX_TARGETS:  # of those that are left out, some may be on its console
+        if len(targets) > _MAX_TARGETS:  # processes that are left out may be on the console too
             targets, listed = targets[:_MAX_TARGETS], 0.0
         if self._interrupted or self._kill_began is not None:
             return
@@ -103,7 +103,7 @@ class WindowsRun:
     def processes(self) -> list[ProcessId]:
         """See base."""
         root = self.identity.pid
-        # The system's host of the hidden console is in the job, and is nothing that the backend started.
+        # The system's host of the hidden console is in the job too, but the backend did not start it.
         pids = [pid for pid in self._job.pids() if pid == root or lookup.name_of(pid).lower() != "conhost.exe"]
         pids.sort(key=lambda pid: pid != root)
         return [found for found in map(lookup.identify, pids) if found is not None]
@@ -115,7 +115,7 @@ class WindowsRun:
         return find_listeners_of(set(self._job.pids()))
 
     def _wait_in_thread(self) -> int:
-        """The exit is learned from the process and never from its pipes, which a grandchild may hold open."""
+        """Waits for the process and returns its exit code. Its pipes cannot show the exit, because a grandchild may hold them open."""
         _winapi.WaitForSingleObject(self._process, _winapi.INFINITE)
         return _winapi.GetExitCodeProcess(self._process)
 
@@ -129,7 +129,7 @@ class WindowsRun:
             self.kill()
 
     def _await_rest(self) -> None:
-        """While stopping, what the root leaves behind may end by itself, until the ladder's kill."""
+        """During a stop, lets what the root leaves behind end by itself, until the ladder's kill."""
         if self._kill_began is not None:
             return
         if self.processes():
@@ -145,10 +145,10 @@ class WindowsRun:
     def _run_rung(
         self, pids: list[int], rung: Callable[[list[int]], str], then: Callable[[str], None] = lambda _outcome: None
     ) -> bool:
-        """Runs a rung against processes of the tree, in a thread; open handles keep their pids from reuse. False: they have ended."""
+        """Runs a rung for processes of the tree in a thread; open handles prevent reuse of their pids. False: all have ended."""
         held = {pid: lookup.hold(pid) for pid in pids}
         living = set(self._job.pids())
-        found = [pid for pid in pids if pid in living]  # another ended before it was held, so its pid may be another's
+        found = [pid for pid in pids if pid in living]  # others ended before they were held: pids may be reused
 
         def done(outcome: asyncio.Future[str]) -> None:
             for handle in filter(None, held.values()):
@@ -162,7 +162,7 @@ class WindowsRun:
         return bool(found)
 
     def _look(self) -> None:
-        """Whether the tree is gone; looks again until it is, or until the deadline."""
+        """Checks whether the tree is gone, and again until it is or until the deadline."""
         assert self._kill_began is not None
         elapsed = self._loop.time() - self._kill_began
         left = self._job.pids()
@@ -191,7 +191,7 @@ class WindowsRun:
         self._finish()
 
     def _finish(self) -> None:
-        """Reports the end after the tree is gone and its output has been sent."""
+        """Reports the end once the tree is gone and its output is delivered."""
         if self._survivors is None or self.ended.done() or not all(pipe.closed for pipe in self._outputs):
             return
         for timer in self._timers:

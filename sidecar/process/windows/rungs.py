@@ -1,4 +1,4 @@
-"""The rungs that need a program: CTRL_C by the console helper, then taskkill. Both block, and give a sentence for the log."""
+"""The rungs that need a program: CTRL_C through the console helper, then taskkill. Both block, and return a sentence for the log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from . import console_helper, win32
 assert sys.platform == "win32"
 
 HELPER_FLAG = "--console-helper"
-_HELPER_SECONDS = 5.0  # for its own start and end
-_BREAK_BEFORE_END = 1.0  # seconds that CTRL_BREAK has for its effect before the tree is killed
+_HELPER_SECONDS = 5.0  # for the helper's own start and exit
+_BREAK_BEFORE_END = 1.0  # seconds between CTRL_BREAK and the kill
 _TASKKILL_SECONDS = 3.0
 UNREACHABLE = "the backend has neither a console of its own for CTRL_C nor windows to close"
 _OUTCOMES = {
@@ -26,16 +26,16 @@ _OUTCOMES = {
 
 
 def helper_command(pids: list[int], listed: float, patience: float) -> list[str]:
-    """How the console helper is started. A frozen sidecar has no interpreter beside it, so there it runs itself."""
+    """Returns the console helper's command. A frozen sidecar has no separate interpreter, so it runs itself."""
     arguments = [str(round(patience * 1000)), str(win32.filetime(listed)), *map(str, pids)]
     if getattr(sys, "frozen", False):
         return [sys.executable, HELPER_FLAG, *arguments]
-    # -I -S: neither site-packages nor the environment are of use, and both cost time.
+    # -I -S: neither the environment nor site-packages are needed, and both cost time.
     return [sys.executable, "-I", "-S", console_helper.__file__, *arguments]
 
 
 def send_console_interrupt(pids: list[int], listed: float, graceful: float) -> str:
-    """CTRL_C to the first console that only these have, of all processes older than ``listed`` (time.time), and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns when its process has ended."""
+    """Sends CTRL_C to the first console that, of all processes older than ``listed`` (time.time), only these have, and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns once the console's process has ended."""
     patience = max(graceful - _BREAK_BEFORE_END, graceful / 2)
     try:
         status = _run(helper_command(pids, listed, patience), patience + _HELPER_SECONDS)
@@ -45,7 +45,7 @@ def send_console_interrupt(pids: list[int], listed: float, graceful: float) -> s
 
 
 def describe_interrupt(status: int) -> str:
-    """The exit status of the console helper in words."""
+    """Describes the exit status of the console helper."""
     if status in _OUTCOMES:
         return _OUTCOMES[status]
     if status >= console_helper.SEND:
@@ -56,7 +56,7 @@ def describe_interrupt(status: int) -> str:
 
 
 def kill_with_taskkill(pids: list[int]) -> str:
-    """Taskkill by its absolute path: it is not on everybody's PATH, and PATH must not choose it."""
+    """Runs taskkill by its absolute path: it is not on every PATH, and PATH must not choose it."""
     which = [word for pid in pids for word in ("/PID", str(pid))]
     named = f"taskkill of pid {', '.join(map(str, pids))}"
     try:

@@ -1,4 +1,4 @@
-"""Who listens where, from the system's TCP tables; one that refuses them names no owners, and its ports are tried."""
+"""Who listens where, from the system's TCP tables; a system that refuses them reports no owners, and ports are probed instead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOOPBACK_OR_ANY = {_LOOPBACK, bytes(4)}
 
 
 def listening_sockets() -> list[ListeningSocket]:
-    """Every listening TCP socket of the machine. Wine reports no owner: there ``pid`` is None."""
+    """Returns every listening TCP socket of the machine. Wine reports no owner: there ``pid`` is None."""
     return [
         ListeningSocket(inet_ntop(family, address), int.from_bytes(port, "big"), pid or None)
         for family in _ROWS
@@ -42,8 +42,8 @@ def is_listening(port: int) -> bool:
 
 
 def _accepts(port: int) -> bool:
-    """Whether a connection is accepted at once: a refusal takes 2 s on Windows, which repeats the SYN."""
-    with socket(AF_INET) as probe:  # closed without a reset: an accept that fails for one ends some servers
+    """Whether a connection is accepted at once. A refusal takes 2 s, because Windows repeats the SYN."""
+    with socket(AF_INET) as probe:  # closed without a reset, which makes accept fail and ends some servers
         probe.setblocking(False)
         probe.connect_ex((inet_ntop(AF_INET, _LOOPBACK), port))
         _, connected, _ = select.select([], [probe], [], _AT_ONCE)
@@ -51,7 +51,7 @@ def _accepts(port: int) -> bool:
 
 
 def _rows(family: AddressFamily) -> Iterator[tuple[bytes, bytes, int]]:
-    """Address, port in network order and pid of each row."""
+    """Yields address, port in network order and pid of each row."""
     table, row = _table(family), _ROWS[family]
     count = int.from_bytes(table[:4], "little")
     return row.iter_unpack(table[4 : 4 + count * row.size])
@@ -72,7 +72,7 @@ def _table(family: int) -> bytes:
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port, machine-wide. Empty: no process is known to."""
+    """Returns who listens on the port, machine-wide. Empty: no known process."""
     try:
         return [found for found in listening_sockets() if found.port == port]
     except OSError:

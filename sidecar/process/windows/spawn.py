@@ -1,7 +1,7 @@
-"""Starts the backend: suspended, put into its job, then let go, so that nothing it does can escape the job.
+"""Starts the backend suspended, puts it into its job, then resumes it, so that nothing it does can escape the job.
 
-Runs in a thread: a virus scanner may hold CreateProcess up for seconds. The first run is launched before anything worth
-importing is imported (early.py), so neither is anything here: subprocess and typing would cost more than the launch.
+Runs in a thread: a virus scanner may delay CreateProcess for seconds. The first run is launched before the slow imports
+(early.py), so this module avoids them too: subprocess and typing would take longer than the launch.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ CREATE_SUSPENDED = 0x0000_0004
 CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
 # No console window flashes up, and the backend gets its own hidden console, to which the graceful stop attaches.
 # No CREATE_NEW_PROCESS_GROUP: such a group starts with CTRL_C ignored.
-# No CREATE_DEFAULT_ERROR_MODE: the backend is to inherit what contain_self set.
+# No CREATE_DEFAULT_ERROR_MODE: the backend should inherit the mode that contain_self set.
 _FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | _winapi.CREATE_NO_WINDOW
 _PIPE_SIZE = 65536
 _ERROR_SHARING_VIOLATION = 32
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds, in which an antivirus or an installer lets go of a program that is new
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds, for an antivirus or an installer to close a new program
 _EXTENDED = "\\\\?\\"
 _MAX_PATH = 259  # MAX_PATH without its final zero
 _MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
 
 
 class Started(Fields):
-    """A backend that runs. The handles are the caller's to close."""
+    """A running backend. The caller closes the handles."""
 
     pid: int
     created: float  # as in base.ProcessId
@@ -55,7 +55,7 @@ class Started(Fields):
 
 
 class _StartupInfo:
-    """What _winapi.CreateProcess reads of subprocess.STARTUPINFO."""
+    """The part of subprocess.STARTUPINFO that _winapi.CreateProcess reads."""
 
     dwFlags = _winapi.STARTF_USESTDHANDLES  # noqa: N815 - the names of STARTUPINFOW
     wShowWindow = 0  # noqa: N815
@@ -66,7 +66,7 @@ class _StartupInfo:
 
 
 def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) -> Started:
-    """Starts it; ``report`` gets a sentence about each folder that its sandbox cannot give. BackendNot… errors, OSError."""
+    """Starts the backend; ``report`` gets a sentence about each folder that its sandbox cannot allow. Raises BackendNot… errors, OSError."""
     program = spec.command[0]
     folder = spec.cwd if len(spec.cwd) <= _MAX_FOLDER else _short_form(spec.cwd).removeprefix(_EXTENDED)
     if spec.confinement is not None:
@@ -110,7 +110,7 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
 
 
 def _short_form(path: str) -> str:
-    """A long path by its 8.3 names, extended; as it is on a volume that keeps none. Wine needs it: it stops at MAX_PATH."""
+    """Returns a long path in 8.3 names, extended; unchanged but extended on a volume without 8.3 names. Wine needs it: it stops at MAX_PATH."""
     import ctypes
 
     buffer = ctypes.create_unicode_buffer(32768)
@@ -119,7 +119,7 @@ def _short_form(path: str) -> str:
 
 
 def _image_and_line(program: str, arguments: tuple[str, ...]) -> tuple[str, str]:
-    """What CreateProcess is given. It would run a batch file itself, and quote nothing for cmd.exe."""
+    """Returns program and command line for CreateProcess, which would run a batch file without quoting for cmd.exe."""
     short = program if len(program) <= _MAX_PATH else _short_form(program)
     if not program.lower().rstrip(". ").endswith((".bat", ".cmd")):
         return short, command_line([program, *arguments])
@@ -132,7 +132,7 @@ def _image_and_line(program: str, arguments: tuple[str, ...]) -> tuple[str, str]
 
 
 def _extended(path: str) -> str:
-    """A path beyond MAX_PATH in the form that lifts the limit, which takes no dots and no slashes."""
+    """Converts a path longer than MAX_PATH to the form without that limit, which allows no dots and no slashes."""
     if len(path) <= _MAX_PATH or path.startswith(_EXTENDED):
         return path
     path = ntpath.abspath(path)
@@ -140,7 +140,7 @@ def _extended(path: str) -> str:
 
 
 def _create(program: str, spec: LaunchSpec, folder: str, streams: list[int]) -> tuple[int, int, int]:
-    """Creates the process, which inherits its streams (0: empty), the passed socket and nothing else; gives handle, thread handle, pid."""
+    """Creates the process, which inherits only its streams (0: empty) and the passed socket; returns handle, thread handle, pid."""
     null = os.open(os.devnull, os.O_RDONLY)
     passed = [spec.socket] if spec.socket >= 0 else []
     try:
@@ -175,7 +175,7 @@ def _create_once(image: str, line: str, spec: LaunchSpec, folder: str, inherited
 
 
 def _priority(nice: int | None) -> int:
-    """The priority class nearest to a nice value."""
+    """Returns the priority class nearest to a nice value."""
     if not nice:
         return _winapi.NORMAL_PRIORITY_CLASS
     if nice < 0:
@@ -184,7 +184,7 @@ def _priority(nice: int | None) -> int:
 
 
 def discard(started: Started) -> None:
-    """Ends a backend that is not wanted any more, with its tree."""
+    """Ends a backend that is no longer needed, with its tree."""
     started.job.terminate()
     started.job.close()
     for handle in filter(None, (started.process, started.stdout, started.stderr, started.stdin)):

@@ -1,4 +1,4 @@
-"""How many threads each process of a Windows has, from one snapshot for all: psutil's ``num_threads()`` makes one for each process."""
+"""Counts the threads of processes on Windows from one snapshot: psutil's ``num_threads()`` takes one per process."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _next = win32.declare("Process32NextW", c_int, win32.HANDLE, c_void_p)
 
 
 class ThreadCounts:
-    """Takes a snapshot where the last one is too old, or does not know the process."""
+    """Takes a new snapshot if the last one is too old or lacks the process."""
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._taken = -_MAX_AGE
 
     def of(self, pid: int) -> int:
-        """Threads of the process; 0 if the system does not report it."""
+        """Returns the number of threads of a process; 0 if the system does not report it."""
         if pid not in self._counts or time.monotonic() - self._taken > _MAX_AGE:
             self._counts = _snapshot()
             self._taken = time.monotonic()

@@ -1,4 +1,4 @@
-"""The Win32 functions that the process layer calls and ``_winapi`` lacks, declared for ctypes under their headers' names."""
+"""The Win32 functions that the process layer calls and ``_winapi`` lacks, declared for ctypes under their own names."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ SHUTDOWN_NORETRY = 0x1
 
 TCP_TABLE_OWNER_PID_LISTENER = 3
 
-_EPOCH = 116_444_736_000_000_000  # 1970 as FILETIME has it, in units of 100 ns since 1601
+_EPOCH = 116_444_736_000_000_000  # 1970 as a FILETIME, in units of 100 ns since 1601
 
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
 _advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
 
 
 def declare(name: str, result: type | None, *arguments: object) -> ctypes._NamedFuncPointer:
-    """A function of kernel32 or advapi32 with its types; AttributeError: this Windows does not have it."""
+    """Declares a function of kernel32 or advapi32; AttributeError: this Windows does not have it."""
     function = getattr(_kernel32 if hasattr(_kernel32, name) else _advapi32, name)
     function.restype = result
     function.argtypes = arguments
@@ -66,32 +66,32 @@ TerminateJobObject = declare("TerminateJobObject", c_int, HANDLE, c_int)
 
 
 def check(done: int) -> None:
-    """Raises the error that the last call left, as OSError, unless it is ``done``."""
+    """Raises the last call's error as OSError, unless ``done``."""
     if not done:
         raise ctypes.WinError(ctypes.get_last_error())
 
 
 def lifetime(handle: int) -> tuple[float, bool]:
-    """When the process was created, seconds since 1970, and whether it has ended. OSError: the handle does not allow the question."""
+    """Returns when the process was created, in seconds since 1970, and whether it has ended. OSError: the handle has no right to query."""
     created, ended, other = c_uint64(), c_uint64(), c_uint64()
     check(GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)))
     return (created.value - _EPOCH) / 1e7, bool(ended.value)
 
 
 def filetime(seconds: float) -> int:
-    """Seconds since 1970 as a FILETIME."""
+    """Converts seconds since 1970 to a FILETIME."""
     return int(seconds * 1e7) + _EPOCH
 
 
 def awake_time() -> float:
-    """Monotonic seconds that stand still while the machine sleeps (QueryUnbiasedInterruptTime)."""
+    """Returns monotonic seconds that stand still while the machine sleeps (QueryUnbiasedInterruptTime)."""
     ticks = c_uint64()  # of 100 ns
     QueryUnbiasedInterruptTime(byref(ticks))
     return ticks.value / 1e7
 
 
 def disable_power_throttling(handle: int) -> None:
-    """Opts a process out of EcoQoS (since 10 1709) and of ignored timer resolution (11); an older Windows has neither."""
+    """Opts a process out of EcoQoS (since Windows 10 1709) and of ignored timer resolution (Windows 11); older versions have neither."""
     speed, timer = POWER_THROTTLING_EXECUTION_SPEED, POWER_THROTTLING_IGNORE_TIMER_RESOLUTION
     for control in (speed | timer, speed):
         state = (DWORD * 3)(1, control, 0)  # PROCESS_POWER_THROTTLING_STATE: version, control mask, state mask
