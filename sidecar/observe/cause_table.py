@@ -1,8 +1,8 @@
-"""What backends say when they die, and what a user can do about it.
+"""What failing backends print, and what a user can do about it.
 
-Failures to bind the port come first, then the rows from top to bottom, the particular before the general. Texts are those of glibc, Windows, the .NET host
-and runtime, Kestrel, SQLite, Node, CPython and the JVM, English as all of these print them to a log. In ``cause`` and
-``remedy`` a name in braces stands for a group of the pattern, ``{line}`` for the line in which it was found.
+Failures to bind the port come first, then the rows from top to bottom, the specific before the general. Texts are those of glibc,
+Windows, the .NET host and runtime, Kestrel, SQLite, Node, CPython and the JVM, in English, as all of these log them. In ``cause``
+and ``remedy`` a name in braces stands for a group of the pattern, ``{line}`` for the line in which it was found.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..process.executability import UNPACK
 
 
 class Row(NamedTuple):
-    """``kind`` is a stable name; ``pattern`` a regular expression, letter case ignored, ``.`` within a line.
+    """``kind``: a stable name; ``pattern``: a regular expression that ignores case, ``.`` matches within a line.
 
-    ``at_end``: the words are common ones, and count only in a fatal error or in the last lines.
+    ``at_end``: the words are common, so they count only in a fatal error or in the last lines.
     """
 
     kind: str
@@ -35,16 +35,16 @@ _RIGHT_BUILD = "Install the app's build for this machine."
 _TERMINAL = 'Start it without its interactive part: an option such as --no-tty, docker run without -t. On Linux, script -qec "COMMAND" /dev/null gives it a terminal.'
 REPORT = "The crash report has its last output; send it to the backend's developer."
 
-# dash: "sh: 1: NAME: …", bash: "bash: line 1: NAME: …", of a script its own name in the place of the shell's
+# dash: "sh: 1: NAME: …", bash: "bash: line 1: NAME: …", in a script the script's name instead of the shell's
 _SHELL = r"^\S+: (?:line )?\d+: (?:exec: )?(?P<program>[^:\n]+): "
 # zsh: "start.sh:1: command not found: NAME"; env(1), which is the interpreter of many scripts: "env: NAME: No such file …", in quotation marks
 _NOT_FOUND = r"^\S+:\d+: command not found: (?P<program1>\S+)$|^command not found: (?P<program3>\S+)$|failed to spawn: `?(?P<program4>[^`\s]+)`?$|\bcommand [\"'](?P<program5>[^\"']+)[\"'] (?:is )?not found|due to missing packages.*\[\"(?P<program6>[^\"]+?)(?:@[^@\"]*)?\"\]|^\S*env: (?:can't execute )?['\u2018\"]?(?P<program2>[^'\u2019\"\n]+?)['\u2019\"]?: no such file or directory$|^Error: the command (?P<program7>\S+) could not be found|^'(?P<program13>[^'\n]+)' is not recognized as an internal|^(?:\S+ : )?The term '(?P<program14>[^'\n]+)' is not recognized as"
 
-# A name as environment variables have it; the underscore keeps words such as HTTP out.
+# The name of an environment variable; the underscore excludes words such as HTTP.
 _VARIABLE = r"(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+)"
 _UNSET = r"(?:missing|undefined|empty|required|not (?:set|defined|found|provided|present)|must (?:not be empty|be (?:set|defined|provided))|because it is not set)"
 _RUNTIMES = r"Node(?:\.?js)?|Python|Ruby|PHP|Perl|Java|JDK|rustc|Go|Deno|Bun|Elixir|Erlang/OTP"
-# How make, faketime, and bash, begin the line that names the signal that ended their program
+# How make, faketime and bash begin the line with the signal that ended their program
 _OF_PROGRAM = r"^(?:make\S*: \*\*\* \[.*\]|Caught|\S+: (?:line )?\d+: +\d+)"
 # Files by which a tool finds its project
 _PROJECT = r"package\.json|Gemfile|Cargo\.toml|go\.mod|mix\.exs|Mix\.Project|Procfile|config\.ru|makefile|Rakefile|pom\.xml|pyproject\.toml|Pipfile|mkdocs\.yml|turbo\.jsonc?|justfile|Caddyfile|Flask application"
@@ -55,7 +55,7 @@ BIND_FAILURES: dict[BindFailure, Cause] = {
     "forbidden": Cause("The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges.", "port_forbidden"),
 }  # fmt: skip
 
-# Ends that say nothing: by the kind of their status (ExitStatus.kind), else a row of that kind; then by other facts
+# Ends without a message: by the kind of their status (ExitStatus.kind), else by the row of that kind; then by other facts
 STATUSES = (
     Cause("The backend crashed in native code (invalid memory access).", f"Update drivers and the native libraries that the backend uses (graphics, video). {REPORT}", "native_crash"),
     Cause("The backend was killed from outside: usually by the system because memory ran out, otherwise by a user or another program.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "killed"),
@@ -79,8 +79,8 @@ KILLED_BY_OTHERS = Cause("The backend was killed by a user or another program; t
 
 ROWS = (
     Row("inside_asar", r"(?:cannot find module|can't open file|unable to access jarfile|no such file or directory|not a directory)[^\n]{0,20}?['\" ](?P<part>[^'\"\n]{1,300}?\.asar)[\\/]", "The backend looked for a file inside {part}, which it cannot read.", UNPACK),
-    # What a shell says that was to start a program; before the general words that it uses
-    # env, nice and others give what the kernel refuses to sh, which takes the first bytes of a program for a command
+    # What a shell prints about a program that it cannot start; before the general words that it uses
+    # env, nice and others pass what the kernel refuses to sh, which takes the first bytes of the program for a command
     Row("wrong_architecture", r"^\S+: (?:line )?\d+: (?:.?ELF|MZ|\ufffd{3}).*: not found$", _OTHER_ARCHITECTURE, _RIGHT_BUILD),
     Row("command_missing", r"^\S*env: ['\u2018\"](?P<program>[^'\u2019\"\n]+ [^'\u2019\"\n]+)['\u2019\"]: no such file or directory$", "The first line of a script passes env a program and its arguments as one word: {program}.", "Write #!/usr/bin/env -S {program}."),
     Row("command_missing", rf"{_SHELL}(?:command )?not found$|{_NOT_FOUND}", "The program {program}, which the backend starts, was not found.", "Install it, or fix the script that starts it. If it is part of the app, reinstall the app."),
@@ -124,7 +124,7 @@ ROWS = (
     Row("program_incomplete", r"(?<![\w./+-])(?P<part>[\w./+-]+): (?:file too short|cannot read file data)\b|\bbad local file header: '(?P<part2>[^']+)'", "The file {part} of the backend is damaged.", _INCOMPLETE),
     Row("program_incomplete", r"source code (?:string )?cannot contain null bytes", "A source file of the backend is damaged: it contains null bytes.", _INCOMPLETE),
     Row("library_missing", r"error (?:while )?loading shared librar(?:ies:|y) (?P<library>[^:\s]+)|library not loaded: (?P<library2>\S+)|unable to load (?:shared library|DLL) '(?P<library3>[^']+)'|(?<![\w.+-])(?P<library4>[\w.+-]+\.so[.\w]*): cannot open shared object|UnsatisfiedLinkError: no (?P<library7>\S+) in java|could not load the \"(?P<library18>[^\"]+)\" module|^OSError: (?:no library called \"(?P<library20>[^\"]+)\" was found|(?P<library21>\w+) library not found)|failed to find (?P<library22>lib\w+)|library (?P<library23>\S+) is not found or cannot be loaded|cannot load library '(?P<library24>[^']+)'", "The library {library}, or one that it needs, is missing.", "Install the package that contains {library}; if it is part of the app, reinstall the app. If the file is there, it was built for another processor."),
-    # Windows says why in the language of its user
+    # Windows gives the reason in the user's language
     Row("library_missing", r"DLL load failed while importing (?P<library>\w+)|error loading \"(?P<library2>[^\"]+)\" or one of its dependencies|could not find module '(?P<library3>[^']+)' \(or one of its|(?:failed to load|error loading) Python (?:DLL|shared library):? '?(?P<library4>[^'\n(]+[^'\s(])|(?<![\w.+-])(?P<library5>[\w.+-]+\.dll) (?:was not found|is missing)|the specified module could not be found\.\s+\\\\\?\\(?P<library6>[^\n]+)", "The library {library}, or one that it needs, is missing.", "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app."),
     Row("library_missing", r"DLL load failed|\[WinError (?:126|127|1114|14001)\]|side-by-side configuration is incorrect", "A DLL that the backend needs is missing or incompatible: {line}.", "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.", at_end=True),
     Row("native_module", r"^\\\\\?\\(?P<module>[^\n]+\.node)$", "Windows cannot load the native module {module}.", "Install the Microsoft Visual C++ Redistributable; if that does not help, rebuild the module with the Node.js that runs the backend (npm rebuild). Electron's built-in Node.js has another version.", at_end=True),
@@ -164,7 +164,7 @@ ROWS = (
     Row("working_folder_deleted", r"ENOENT.* uv_cwd|getcwd: cannot access|getcwd\(\) failed", "The folder in which the backend was started no longer exists.", "Start the app again; set backend.cwd to a permanent folder.", at_end=True),
     # ffmpeg
     Row("ffmpeg_missing", r"(?:cannot|could not|can't|unable to) (?:find|locate|start|run) ['\"]?ffmpeg|ffmpeg(?:\.exe)?['\"]? (?:(?:executable|binary|binaries) )?(?:(?:was|were|is|could|are) )?not (?:be )?(?:found|installed)|spawn \S*ffmpeg\S* ENOENT|no such file or directory: '[^']*ffmpeg|start process '[^']*ffmpeg|missing ffmpeg", "FFmpeg, which the backend needs, was not found.", "Install FFmpeg, or set FFMPEG_PATH in backend.env to the program."),
-    # What a launcher reports of its program: go run, shells, npm's successors
+    # What a launcher reports about its program: go run, shells, npm's successors
     Row("killed", rf"^signal: killed$|^Killed$|{_OF_PROGRAM} Killed\b|(?:terminated|exited|failed|killed) (?:with|by|due to) (?:the )?[`'\"]?(?:signal |code )?[`'\"]?(?:SIGKILL|137\b|(?<=signal )9\b)", "The backend's own program was killed from outside: usually by the system because memory ran out, otherwise by a user or another program.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer."),
     # Disk, memory, limits
     Row("shared_memory", r"shared memory segment.{0,80}(?:no space left|cannot allocate|invalid argument)|bus error.{0,80}shared memory", "The shared memory of the system or container is too small for the backend: {line}.", "Enlarge it: docker run --shm-size=1g, or the size of /dev/shm.", at_end=True),
@@ -213,7 +213,7 @@ ROWS = (
     Row("certificate", r"cannot load certificate|KEY_VALUES_MISMATCH|:PEM routines:|\bPEM lib\b|OpenSslCryptographicException|specified network password is not correct", "The backend's own certificate or key cannot be read: {line}.", "Correct the file or its path; or make it listen on http://127.0.0.1, which needs no certificate.", at_end=True),
     Row("certificate_expired", r"certificate (?:has expired|is not yet valid)|NotTimeValid|CERT_HAS_EXPIRED", "A certificate was rejected as expired or not yet valid.", "Check the clock of this machine, then the certificate that its output names."),
     Row("certificate_untrusted", r"certificate verify failed|self[- ]signed certificate|UNABLE_TO_(?:VERIFY|GET_ISSUER)|unable to (?:verify the first|get local issuer) certificate|unable to find valid certification path|certificate signed by unknown authority|UntrustedRoot|PartialChain", "The certificate of a server that the backend uses is not trusted here.", "If an antivirus or a company's proxy inspects connections, name its root certificate in backend.env: NODE_EXTRA_CA_CERTS for Node, SSL_CERT_FILE for Python and others."),
-    # Its surroundings
+    # Its environment
     Row("proxy", r"\bProxyError\b|when localhost is not accessible|unable to connect to proxy|proxyconnect tcp|unknown scheme for proxy URL|tunneling socket could not be established", "The proxy in the environment does not answer, or the backend does not support its type: {line}.", "Correct HTTP_PROXY and HTTPS_PROXY, or hide them from the backend with limits.env_deny; NO_PROXY=127.0.0.1,localhost exempts this machine.", at_end=True),
     Row("model_damaged", r"HeaderTooLarge|invalid load key, 'v'|InvalidHeaderDeserialization|invalid magic (?:number|characters)|model is corrupted or incomplete", "A model file of the backend is damaged: {line}.", "Download it again. A file of a few hundred bytes is a Git LFS pointer: run git lfs pull.", at_end=True),
     Row("model_missing", r"failed to open GGUF file|model path does not exist|not a valid model identifier|can't find model '|NO_SUCHFILE|LocalEntryNotFoundError|Resource \S+ not found\.\s+Please use the NLTK", "A model that the backend needs was not found: {line}.", "Download it, or correct its path; a relative path starts at the working folder (backend.cwd).", at_end=True),

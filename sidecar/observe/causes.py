@@ -1,7 +1,7 @@
-"""The likely cause of a death, from what the backend said and how it ended. Pure.
+"""Guesses why a run ended, from the backend's output and its exit status. Pure.
 
-Signals and statuses alone mislead: a managed .NET crash on Linux is always signal 6. So the text decides where there is
-one, and the status where the text cannot know (a SIGKILL leaves no last words).
+Signals and statuses alone mislead: a managed .NET crash on Linux is always signal 6. So the output decides if it says anything,
+and the status where the output cannot know (a SIGKILL leaves no last words).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
 from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find, find_logged
 
-# Ends from outside: what the backend said before has nothing to do with them.
+# Ends to which the backend's output is unrelated.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
 _SIGNALS = {"killed", "terminated"}
-# A line that its logger calls harmless explains no end, nor does the code in a traceback, whose message follows.
+# Lines that explain no end: those that their logger calls harmless, and the code in a traceback, whose message follows.
 _HARMLESS = (
     r"(?i)[ \t]+(?:raise|throw) |(?!.{0,80}\b(?:\w*(?:error|exception)|err|fatal|crit\w*|panic|fail\w*|emerg)\b)"
     r".{0,60}?(?<![\w/.-])(?:trace|debug|info|not(?:e|ice)|\w*warn(?:ing)?)(?![\w/.-])"
 )
-# An error with its stack that a logger has attached to a warning, and that another error follows.
+# An error with its stack that a logger attached to a warning, followed by another error.
 _SURVIVED = (
     r"(?m)^(?!.*\b(?:[Ee]rror|ERROR)\b).{0,60}?(?<![\w/.-])(?i:warn(?:ing)?)\b.*(?:\n[\w.$]*(?:Error|Exception)\b.*(?:\n[ \t]+at .*)+"
     r"|\nTraceback \(most recent call last\):(?:\n[ \t].*)+\n\S.*)(?=(?:\n.*)*\n.{0,40}(?<!\w)(?:ERROR|FATAL|CRITICAL|[Ee]rror:|[Ff]atal:))"
 )
 _SERVES = r"(?im)^(?!.*\balready\b).*\b(?:listening|serving|running|ready|started)\b.{0,40}(?::\d{2,5}\b|\bport\W{1,3}\d{2,5}\b)"
-_CHAINED = "The above exception was the direct cause of the following exception:"  # Python, of "raise … from …"
-LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
-LAST_LINES = 15  # in which the words of a row count that is "at_end"
+_CHAINED = "The above exception was the direct cause of the following exception:"  # Python's, for "raise … from …"
+LAST_WORDS = 16 * 1024  # characters; without a fatal error, an older line explains nothing
+LAST_LINES = 15  # where the words of an "at_end" row count
 _MAX_END = 4 * 1024  # characters
-_MAX_LINE = 1000  # characters of each: some patterns take the square of a line's length
+_MAX_LINE = 1000  # characters; some patterns take quadratic time per line
 
 # honcho: "12:00:00 web.1 | ", foreman, docker compose: "web-1  | ", concurrently: "[0] "
 _MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[))"
@@ -43,7 +43,7 @@ _MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[))"
 _BY_STATUS = {row.kind: Cause(row.cause, row.remedy, row.kind) for row in reversed(ROWS)}
 _BY_STATUS |= {cause.kind: cause for cause in STATUSES}
 _KILLED = _BY_STATUS["killed"]
-# Ends by their status alone whose last line may say more
+# Statuses for which the last line may say more
 _QUOTING = {
     "aborted": "The backend aborted",
     "command_missing": "A program or library that the backend needs to start was not found",
@@ -51,7 +51,7 @@ _QUOTING = {
 
 
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
-    """The likely cause, None: nothing speaks for any. ``output``: the end of the run's, decoded; ``oom``: as ``oom_kills.was_killed``."""
+    """The likely cause, or None. ``output``: the end of the run's output, decoded; ``oom``: from ``oom_kills.was_killed``."""
     if oom and status.kind == "killed":
         return OOM
     if status.clean:
@@ -63,7 +63,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     if oom is False and by_status is _KILLED:
         by_status = KILLED_BY_OTHERS
     if fatal is None and status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
-        return by_status  # nothing that it said before has to do with a signal from outside
+        return by_status  # a signal from outside has nothing to do with the output
     found = _from_text(output, fatal, port)
     if found is None and fatal is None and status.signal is None:
         fatal = find_logged(output)
@@ -74,7 +74,9 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         found, earlier = _from_text(before, led, port), before[: -len(led.text)]
     found = found or (_describe(fatal) if fatal else None) or by_status
     if (oom or by_status is KILLED_BY_OTHERS) and found is not None and found.kind == "killed":
-        found = OOM if oom else by_status  # a launcher's words for its program do not know what the kernel counted
+        found = (
+            OOM if oom else by_status
+        )  # a launcher's message about its program does not know what the kernel counted
     if (
         found is not None
         and found is by_status
@@ -86,11 +88,11 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
 
 
 def from_words(output: str, *, port: int | None) -> Cause | None:
-    """As ``guess`` by what a program said that still runs: a reloader, which waits for its files to change."""
+    """Like ``guess``, from the output of a program that still runs: a reloader that waits for its files to change."""
     return _from_text(*_read(output), port)
 
 
-# What explains an end asks more than once, and 64 KiB in which nothing is found take 10 ms.
+# One end is explained in several calls, and 64 KiB without a match take 10 ms.
 @lru_cache(maxsize=1)
 def _read(output: str) -> tuple[str, Fatal | None]:
     plain = _plain(output)
@@ -98,21 +100,21 @@ def _read(output: str) -> tuple[str, Fatal | None]:
 
 
 def _plain(output: str) -> str:
-    """With Unix line ends, records in JSON as text; without errors that it survived, and what managers of several programs put before lines."""
+    """The output with Unix line ends and JSON records as text, without survived errors and the line prefixes of process managers."""
     text = re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
     text = "\n".join(map(_with_record, text.split("\n"))) if '{"' in text else text
     return text[:-LAST_WORDS] + re.sub(_SURVIVED, "", text[-LAST_WORDS:])
 
 
 def _with_record(line: str) -> str:
-    """The words may stand in a part of it that is neither message nor error."""
+    """The line, after its text if it is a record. Both, because the words may be in a part that is neither message nor error."""
     text = readable(line)
     return text if text == line or re.match(_HARMLESS, text) else f"{text}\n{line}"
 
 
 @lru_cache(maxsize=1)
 def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | None:
-    """Of what it said before and after it began to serve, the latter comes first: it survived the former."""
+    """Searches first what the backend printed after it began to serve, because it survived what it printed before."""
     text = fatal.text if fatal else output[-LAST_WORDS:]
     served = [match.start() for match in re.finditer(_SERVES, text)][-1:]
     for start in (*served, 0):
@@ -139,12 +141,12 @@ def _from_part(text: str, port: int | None, *, is_fatal: bool) -> Cause | None:
 
 
 def _both_ends(text: str) -> str:
-    """Where a fatal error says what it is: a stack may be long, and other threads may print after it."""
+    """The parts of a fatal error that say what it is: a stack may be long, and other threads may print after it."""
     return text if len(text) <= 2 * _MAX_END else f"{text[:_MAX_END]}\n{text[-_MAX_END:]}"
 
 
 def _line_of(match: re.Match[str]) -> str:
-    """The line in which it begins, as a part of a sentence."""
+    """The line in which the match begins, as part of a sentence."""
     start = match.string.rfind("\n", 0, match.start()) + 1
     line = match.string[start:].partition("\n")[0].strip(" \t.:?!")
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"

@@ -1,4 +1,4 @@
-"""Runs checks for common problems; and those of the backend's own answers, of what it is handed, of other sidecars and earlier runs."""
+"""Runs checks; and those of the backend's responses, of what it is given, of other sidecars and of earlier runs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _DAY = 86_400.0
 
 
 async def run_checks(checks: Mapping[str, Callable[[], Check]]) -> list[Check]:
-    """Runs checks by name, each in a thread, because it may block; one that fails itself, or gets no answer, is ``unknown`` and stops no other."""
+    """Runs checks by name, each in a thread, because it may block. One that raises or times out is ``unknown`` and stops no other."""
 
     def guarded(name: str, check: Callable[[], Check]) -> Check:
         try:
             return check()
-        except Exception as error:  # noqa: BLE001  one check that fails must not hide what the others see
+        except Exception as error:  # noqa: BLE001  one check that fails must not hide what the others find
             log.defect(f"check {name}", error)
             return Check(name, "unknown", f"This check failed: {type(error).__name__}: {error}")
 
@@ -43,13 +43,13 @@ async def run_checks(checks: Mapping[str, Callable[[], Check]]) -> list[Check]:
 
 
 def check_installation_time() -> Check:
-    """``check_clock`` now; frozen, the modules are no files of their own."""
+    """Runs ``check_clock`` for now; in a frozen sidecar the modules are not files."""
     ours = Path(sys.executable if getattr(sys, "frozen", False) else __file__)
     return check_clock(time.time(), ours.stat().st_mtime)
 
 
 def check_clock(now: float, installed: float) -> Check:
-    """Whether the clock can be right; ``installed``: when the sidecar's own files were written. Certificates depend on it."""
+    """Whether the clock can be right; certificates depend on it. ``installed``: when the sidecar's own files were written."""
     if now < installed - _DAY:
         seen = "The clock shows a time before this program was installed"
         return Check("clock", "warning", seen, "Set the date and time of this machine.")
@@ -75,7 +75,7 @@ def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedE
     remedy = "Check the backend's last output; if that does not help, restart it."
     if missing:
         remedy = f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
-    # A live backend that is not ready yet may be waiting for something; it answers all the same.
+    # A live backend that is not ready yet may be waiting for something, but it does respond.
     status: Literal["warning", "failed"] = "warning" if set(wrong) == {"ready_path"} else "failed"
     return Check("health", status, f"The backend is unhealthy: {'; '.join(seen)}", remedy)
 
@@ -87,7 +87,7 @@ def _describe(path: str, error: HttpFailedError) -> str:
 
 
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:
-    """Whether the endpoint exists. ``status``: of OPTIONS, which stops nothing (405: for other methods); None: no answer."""
+    """Whether the endpoint exists. ``status``: of OPTIONS, which stops nothing (405: for other methods); None: no response."""
     if not path:
         return Check("shutdown_endpoint", "ok", "Not configured; the backend is stopped by a signal")
     if status is None:
@@ -100,7 +100,7 @@ def check_shutdown_endpoint(path: str, status: int | None) -> Check:
 
 
 def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool) -> Check:
-    """What is enforced of the sandbox; ``notes`` are sentences about paths in its settings."""
+    """How much of the sandbox is enforced; ``notes``: sentences about paths in its settings."""
     if enforced.level == "off":
         return Check("sandbox", "ok", "The backend runs without a sandbox (sandbox.level)")
     by = enforced.mechanism or "nothing"
@@ -118,7 +118,7 @@ def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool
 
 
 def check_passed_socket(port: int | None, waiting: int | None) -> Check:
-    """Where the sidecar listens for the backend, None: not yet; ``waiting``: connections that no run has taken, None: unknown."""
+    """Where the sidecar listens for the backend; None: not yet. ``waiting``: connections that no run has accepted; None: unknown."""
     if port is None:
         return Check("passed_socket", "ok", "The sidecar listens for the backend as soon as it starts")
     many = "1 connection waits" if waiting == 1 else f"{waiting} connections wait"
@@ -136,7 +136,7 @@ def check_notify(live_path: str) -> Check:
 
 
 def check_settings(notes: Sequence[str]) -> Check:
-    """What is valid and probably not meant."""
+    """Settings that are valid but probably not meant."""
     if not notes:
         return Check("settings", "ok", "The settings are valid")
     return Check("settings", "warning", capitalised("; ".join(notes)), "Correct these settings.")
@@ -151,7 +151,7 @@ def check_orphans(notes: Sequence[str]) -> Check:
 
 
 def check_sharing(others: Sequence[int]) -> Check:
-    """Whether other sidecars work on the data folder; ``others`` are their pids."""
+    """Whether other sidecars use the data folder; ``others``: their pids."""
     if not others:
         return Check("other_sidecar", "ok", "No other sidecar uses the data folder")
     seen = f"Another sidecar (pid {others[0]}) uses the same data folder: two copies of the app are running"

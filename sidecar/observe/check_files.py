@@ -1,4 +1,4 @@
-"""Checks of files and folders: the backend's program, its runtime, and where it writes. They may wait for a disk."""
+"""Checks of files and folders: the backend's program, its runtime, and where it writes. They may block on a disk."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
 SPACE_WARNING = 500 * 1024 * 1024
 
 FindCommand = Callable[[], tuple[str, ...]]
-"""Gives the backend's command, its program as an absolute path; raises the SidecarError that says why there is none."""
+"""Returns the backend's command, its program as an absolute path; raises the SidecarError that says why there is none."""
 _MEBIBYTE = 1024 * 1024
-_LARGEST_SETTINGS = _MEBIBYTE  # of a .runtimeconfig.json, which has some hundred bytes
+_MAX_SETTINGS = _MEBIBYTE  # of a .runtimeconfig.json, which has a few hundred bytes
 
 
 def check_executable(find: FindCommand) -> Check:
@@ -57,7 +57,7 @@ def _unreadable(program: Path, error: OSError) -> Check:
 
 
 def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
-    """Whether the .NET runtime that the backend's ``.runtimeconfig.json`` asks for is installed; self-contained ones ask for none."""
+    """Whether the .NET runtime that the backend's ``.runtimeconfig.json`` requires is installed; a self-contained one requires none."""
     try:
         command = find()
     except SidecarError:
@@ -102,7 +102,7 @@ def check_folder(name: str, path: str) -> Check:
     except OSError as error:
         if (
             SYSTEM == "win32" and isinstance(error, FileNotFoundError) and folder.is_dir()
-        ):  # so Windows denies it (dotnet/corefx#26561)
+        ):  # how Windows denies it (dotnet/corefx#26561)
             remedy += (
                 " If Windows' Controlled folder access protects that folder, allow the app there (Windows Security)."
             )
@@ -121,7 +121,7 @@ def check_folder(name: str, path: str) -> Check:
 
 
 def _write_into(folder: Path) -> None:
-    """Not by tempfile, which takes a denial of Windows for a name in use: it tries others, before CPython 3.13 for hours (cpython#66305)."""
+    """Writes without tempfile, which takes a denial by Windows for a name in use and tries others, before CPython 3.13 for hours (cpython#66305)."""
     probe = folder / f".{os.urandom(8).hex()}.tmp"
     try:
         with open(create_file(probe), "wb") as file:  # noqa: PTH123 - a descriptor
@@ -131,7 +131,7 @@ def _write_into(folder: Path) -> None:
 
 
 def check_hosts(path: str) -> Check:
-    """Whether ``localhost`` means this machine by the hosts file. The sidecar never uses the name; backends and pages do."""
+    """Whether the hosts file maps ``localhost`` to this machine. The sidecar never uses the name; backends and pages do."""
     try:
         text = Path(path).read_text("utf-8", "replace")
     except OSError as error:
@@ -148,7 +148,7 @@ def check_hosts(path: str) -> Check:
 
 
 def _runtime_settings(command: Sequence[str]) -> Path:
-    """Beside the program; of ``dotnet SERVER.dll`` beside the DLL, in the folder where relative paths begin."""
+    """The file next to the program; for ``dotnet SERVER.dll`` next to the DLL, relative to our working folder."""
     program = Path(command[0])
     name = program.name.removesuffix(".exe")
     if name == "dotnet" and len(command) > 1 and command[1].endswith(".dll"):
@@ -158,9 +158,9 @@ def _runtime_settings(command: Sequence[str]) -> Path:
 
 
 def read_settings(path: Path) -> bytes:
-    """A file beside the backend's program, which may be a link, but nothing that is endless or keeps its reader waiting. Raises OSError."""
+    """Reads a file next to the backend's program; it may be a link, but not to an endless or blocking file. Raises OSError."""
     with open(open_regular(os.path.realpath(path), linked=True), "rb") as file:  # noqa: PTH123 - a descriptor
-        return file.read(_LARGEST_SETTINGS)
+        return file.read(_MAX_SETTINGS)
 
 
 def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -178,11 +178,11 @@ _HOST_MARK = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b
 _INVARIANT = re.compile(rb'"System\.Globalization\.(?:Invariant"\s*:\s*"?true|AppLocalIcu")', re.IGNORECASE)
 _SWITCH = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
 _PIECE = 256 * 1024  # bytes
-_OVERLAP = 256  # bytes; longer than what is looked for
+_OVERLAP = 256  # bytes; longer than what is searched for
 
 
 class Library(NamedTuple):
-    """``file``: how the names of its files begin; ``remedy``: what to install."""
+    """A system library. ``file``: how the names of its files begin; ``remedy``: what to install."""
 
     name: str
     file: str
@@ -195,16 +195,16 @@ _ICU = Library("libicu", "libicuuc.so.", f"Install libicu (Debian, Ubuntu: the p
 
 
 def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
-    """Whether a .NET backend, with that environment, finds the libraries that even a self-contained one needs (.NET's prerequisites on Linux).
+    """Whether a .NET backend with that environment finds the libraries that even a self-contained one needs (.NET's prerequisites on Linux).
 
-    They are searched by name and never loaded: loading runs their code in the sidecar.
+    They are searched by name and never loaded, because loading runs their code in the sidecar.
     """
     if not MAY_LACK_LIBRARIES:
         return Check("libraries", "ok", "No library check needed: this system includes what a .NET backend needs")
     try:
         program = Path(find()[0])
-        kind = look_at(program)
-    except (SidecarError, OSError):  # no program, or none that may be read
+        kind = dotnet_kind(program)
+    except (SidecarError, OSError):  # no program, or it cannot be read
         return Check("libraries", "unknown", "The libraries cannot be checked without a program")
     if kind is None:
         return Check("libraries", "ok", "No library check needed: the backend is not a .NET program")
@@ -215,7 +215,7 @@ def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
 
 
 def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Check:
-    """What is missing; ``beside`` are the names of the files in the backend's own folder, where it looks first."""
+    """Which libraries are missing; ``beside``: the file names in the backend's own folder, which it searches first."""
     missing = [library for library in wanted if not any(name.startswith(library.file) for name in found | beside)]
     if not missing:
         return Check("libraries", "ok", f"The .NET backend finds {', '.join(library.name for library in wanted)}")
@@ -223,10 +223,10 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
     return Check("libraries", "failed", seen, " ".join(library.remedy for library in missing))
 
 
-def look_at(program: Path) -> str | None:
+def dotnet_kind(program: Path) -> str | None:
     """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs. Raises OSError.
 
-    Read in pieces: a mapped file would hold up other threads, and end this process (SIGBUS) if it is rewritten meanwhile.
+    Reads in pieces: a mapped file would block other threads, and kill this process (SIGBUS) if it is rewritten meanwhile.
     """
     settings = program.with_name(program.name + ".runtimeconfig.json")
     hosted = invariant = False
@@ -235,7 +235,7 @@ def look_at(program: Path) -> str | None:
         while piece := file.read(_PIECE):
             piece = end + piece
             hosted = hosted or _HOST_MARK in piece
-            # A single file holds its settings uncompressed.
+            # A single-file program contains its settings uncompressed.
             invariant = invariant or _INVARIANT.search(piece) is not None
             end = piece[-_OVERLAP:]
     if not hosted:

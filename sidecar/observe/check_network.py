@@ -1,4 +1,4 @@
-"""Checks of what stands between the app and a backend on 127.0.0.1."""
+"""Checks of what can block the app from a backend on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def check_port(
     reserved: Callable[[], Sequence[Range] | None] = list,
     held: int | None = None,
 ) -> Check:
-    """Whether the backend has its port, or could bind it; ``port`` as configured, ``running`` and ``listener`` of the run.
+    """Whether the backend has its port, or could bind it. ``port``: as configured; ``running``, ``listener``: of the run.
 
-    ``state`` tries a port, ``owner`` names who listens on one, ``reserved`` gives Windows' ranges; ``held``: where the sidecar listens.
+    ``state`` tests a port, ``owner`` names who listens on it, ``reserved`` returns Windows' ranges; ``held``: where the sidecar listens.
     """
     used = running if running is not None else port
     if used in UNSAFE_PORTS:
@@ -81,7 +81,7 @@ def _check_unused_port(port: int, verdict: PortState, reserved: Callable[[], Seq
 
 
 def check_loopback() -> Check:
-    """Whether two sockets on 127.0.0.1 can talk; third-party filters and broken network namespaces prevent that."""
+    """Whether two sockets on 127.0.0.1 can exchange data; third-party filters and broken network namespaces prevent that."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(TIMEOUT)
@@ -101,7 +101,7 @@ def check_loopback() -> Check:
 
 
 def check_proxy(environ: Mapping[str, str]) -> Check:
-    """Whether a proxy variable also takes requests to 127.0.0.1. The sidecar ignores it; the backend's own clients may not."""
+    """Whether a proxy variable also applies to 127.0.0.1. The sidecar ignores it; the backend's own clients may not."""
     values = {name.upper(): value for name, value in environ.items() if value}
     proxies = [name for name in _PROXIES if name in values]
     if not proxies:
@@ -115,7 +115,7 @@ def check_proxy(environ: Mapping[str, str]) -> Check:
 
 
 def check_exposure(places: str, command: Sequence[str], env: Mapping[str, str]) -> Check:
-    """Whether other machines can reach the backend: by its sockets beyond loopback (``places``), or by its settings."""
+    """Whether other machines can reach the backend: through its sockets beyond loopback (``places``), or by its settings."""
     if places:
         how = how_to_listen_on_loopback(command) or "check its settings for 0.0.0.0, * or [::]"
         seen = f"Other machines can reach the backend on {places}"

@@ -1,4 +1,4 @@
-"""Crash reports on disk: written beside the event loop, listed and read for clients."""
+"""Crash reports on disk: written in a thread, listed and read for clients."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..wire.observe import Crash, CrashReport
 from .report import MAX_SEQUENCE, CrashFacts, read_summary, render
 
 KEEP = 50
-KEEP_IN_MEMORY = 10  # reports that the disk did not take
-LARGEST = 1024 * 1024  # a report has some 100 KiB
-SUMMARY_BYTES = 16 * 1024  # what is read of a file's end to list it
-HOLD = 0.25  # seconds; by then a next run that listens at once is ready, and a slow one has long to go
+KEEP_IN_MEMORY = 10  # reports that could not be written
+MAX_REPORT = 1024 * 1024  # a report has about 100 KiB
+SUMMARY_BYTES = 16 * 1024  # read from the end of a file to list it
+HOLD = 0.25  # seconds; by then a fast next run is ready, and a slow one is far from it
 
-# crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name.
+# crash-2026-11-23T10-55-00.123Z: the time, in characters that Windows allows in a file name.
 _NAME = re.compile(r"crash-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z")
 
 
@@ -32,7 +32,7 @@ def report_name(time: str) -> str:
 
 
 class CrashReports:
-    """The reports in the logs folder, the newest 50; in memory what the disk does not take. Numbered: a clock may be set back."""
+    """The newest 50 reports in the logs folder, and unwritten ones in memory. Numbered, because a clock may be set back."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, mask: Callable[[str], str] = str) -> None:
         self._folder = folder
@@ -42,11 +42,11 @@ class CrashReports:
         self._tasks: set[asyncio.Task[None]] = set()
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._count = 0  # of the reports of this sidecar
-        self._before: int | None = None  # the highest number of an earlier one, once it was looked for
+        self._count = 0  # reports of this sidecar
+        self._before: int | None = None  # the highest number of earlier sidecars' reports, once they were read
 
     def submit(self, facts: CrashFacts, *, hold: bool = False) -> None:
-        """Writes in the background; ``hold``: after HOLD, as masking takes milliseconds that the next start would lose."""
+        """Writes a report in the background; ``hold``: after HOLD, because masking takes milliseconds from the next start."""
         if hold:
             self._may_write.clear()
             asyncio.get_running_loop().call_later(HOLD, self._may_write.set)
@@ -65,14 +65,14 @@ class CrashReports:
             await in_thread(lambda: self._write(name, facts, number))
         except OSError as error:
             self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
-        except Exception as error:  # noqa: BLE001  a defect must not lose the report without a word
+        except Exception as error:  # noqa: BLE001  a defect must not lose the report silently
             log.defect(f"crash report {name}", error)
         else:
             self._unwritten.pop(name, None)
 
     async def summaries(self) -> list[Crash]:
-        """Of all reports, newest first; reports that cannot be read are left out."""
-        # Noted before the disk is read: a report that gets there in the meantime is in one of the two, or in both.
+        """The summaries of all reports, newest first, without unreadable ones."""
+        # Copied before the disk is read: a report that is written meanwhile is in one of the two, or in both.
         unwritten = list(self._unwritten.values())
         found = await in_thread(self._read_all)
         before = self._before or 0
@@ -81,14 +81,14 @@ class CrashReports:
         return [summary for _, summary in newest_first]
 
     async def read(self, name: str) -> CrashReport:
-        """One report, whole. InvalidArgsError: none has that name."""
+        """One whole report. InvalidArgsError: no report has that name."""
         if name in self._unwritten:
             _, facts = self._unwritten[name]
             report = await in_thread(lambda: self._render(facts, None))
             return CrashReport(**asdict(facts.summary), report=report)
         if _NAME.fullmatch(name):
             try:
-                text = await in_thread(lambda: self._read(name, LARGEST))
+                text = await in_thread(lambda: self._read(name, MAX_REPORT))
             except OSError:
                 text = ""
             summary = read_summary(text)
@@ -114,7 +114,7 @@ class CrashReports:
         found = self._read_all()
         text = self._render(facts, self._folder, min((self._before or 0) + number, MAX_SEQUENCE))
         replace_file(self._path(name), text.encode("utf-8", "replace"))
-        # An app may name its own reports so, in the same folder.
+        # An app may give its own reports such names, in the same folder.
         numbers = {each: number for each, (number, _) in found.items() if each != name}
         others = sorted(numbers, key=lambda each: (numbers[each], each))
         for old in others[: max(0, len(others) + 1 - KEEP)]:
@@ -131,11 +131,11 @@ class CrashReports:
     def _names(self) -> list[str]:
         try:
             return [path.stem for path in self._folder.glob("crash-*.log") if _NAME.fullmatch(path.stem)]
-        except OSError:  # a folder on the way that may not be entered; one that is missing gives none
+        except OSError:  # a parent folder cannot be entered; a missing one raises nothing
             return []
 
     def _read_all(self) -> dict[str, tuple[int, Crash]]:
-        """Number and summary by name."""
+        """Name → number and summary."""
         found = {}
         for name in self._names():
             try:

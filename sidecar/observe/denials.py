@@ -1,4 +1,4 @@
-"""What a backend in a sandbox was denied: its last words name a path or a port, its rules decide whether that was the sandbox."""
+"""Explains what a sandbox denied: the last output names a path or a port, the rules decide whether it was the sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..process.sandbox import is_allowed
 from ..process.seccomp import DNS_PORT
 from .fatal import find
 
-_LAST_WORDS = 4096  # characters: a denial that the backend lived with, and logged, explains no later end
+_LAST_WORDS = 4096  # characters; a denial that the backend logged and survived explains no later end
 # CPython; Node; .NET; then C, Go and shells, which put the path first; scripts and libraries; Java; Ruby; PHP; Deno, Rust's tempfile
 _PATHS = (
     r"(?:permission denied|operation not permitted|invalid cross-device link): '([^'\n]+)'(?: -> '([^'\n]+)')?",
@@ -41,7 +41,7 @@ _UNNAMED = Cause("The backend was denied access to a file that its output does n
 
 
 def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
-    """What the sandbox denied, as the last words of the run have it; None where it was not the sandbox, or they name nothing."""
+    """What the sandbox denied, according to the end of the output; None if it was not the sandbox, or nothing is named."""
     fatal = find(output)
     text = fatal.text if fatal is not None else output[-_LAST_WORDS:]
     if request.level == "strict" and (found := re.findall(_CONNECT, text, re.IGNORECASE)):
@@ -71,7 +71,7 @@ def _named_paths(text: str, cwd: str) -> list[str]:
 
 
 def _explain_path(path: str, request: SandboxRequest) -> Cause | None:
-    """The path is outside of the sandbox, and the user might use it: else it was the system that denied it."""
+    """The cause if the path is outside the sandbox and the user may use it; otherwise None, because the system denied it."""
     there = path
     while not os.path.lexists(there) and there != os.path.dirname(there):  # noqa: PTH120 -- strings
         there = os.path.dirname(there)  # noqa: PTH120 -- strings

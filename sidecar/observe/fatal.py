@@ -1,4 +1,4 @@
-"""The last words of a dying program in its output: the unhandled exception, panic or traceback, and its stack. Pure."""
+"""Finds the last words of a failing program in its output: the unhandled exception, panic or traceback, and its stack. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from ..core.fingerprint import Frame
 
 MAX_MESSAGE = 300  # characters
-_MAX_TEXT = 16 * 1024  # characters behind the fatal words; a stack overflow prints thousands of frames
+_MAX_TEXT = 16 * 1024  # characters after the fatal words; a stack overflow prints thousands of frames
 
-# One alternative a runtime; the last one that matches is the death, earlier ones were survived.
+# One alternative per runtime; the last match is the fatal error, because the program survived the earlier ones.
 _MARKER = re.compile(
     r"""
       ^Unhandled\ [Ee]xception[.:]\ +(?P<dotnet>\S+(?:\ \(\w+\))??)(?:\ \(\w+\))?(?::\ |$)
@@ -27,13 +27,13 @@ _MARKER = re.compile(
     """,
     re.MULTILINE | re.VERBOSE,
 )
-_GUTTER = re.compile(r"^ +[|+] ", re.MULTILINE)  # CPython indents the parts of an exception group so
+_GUTTER = re.compile(r"^ +[|+] ", re.MULTILINE)  # how CPython indents the parts of an exception group
 _FRAME = re.compile(r"^[ \t]+at (.+)$", re.MULTILINE)
 _PYTHON_FRAME = re.compile(r'^  File "(?!<frozen )([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
 _NODE_PLACE = re.compile(r"^(\S.*:\d+)\n(?:.*\n){1,6}?\n\Z", re.MULTILINE)
-# Patterns of the lines of a stack; texts until the first use: only a crash report needs them.
+# Patterns of stack lines; compiled at first use, because only a crash report needs them.
 _DOTNET_STACK = r"(?m)^[ \t]+at (?P<function>.+?)(?: in .+:line \d+)?[ \t]*$"
 _JAVA_STACK = r"(?m)^[ \t]+at (?P<function>[^\s(]+)\("
 _LOGGED_STACK = r"(?m)^[ \t]+at (?P<function>[^(\n]+?)(?:\(.*| in .+:line \d+)?[ \t]*$"
@@ -50,21 +50,21 @@ _NATIVE = r"""(?mx)
     | ^\#\ [CVJj]\s+\[(?P<file4>[^\]+]+)\+0x[0-9a-f]+\](?:\s+(?P<function4>[\w:~]+))?
     | ^\ \ File\ "(?P<file5>[^"]+)",\ line\ \d+\ in\ (?P<function5>.+)$
     """
-# An exception of .NET, Java or Node as a logger writes it: behind its own words or on a line of its own, and its stack
+# A .NET, Java or Node exception as a logger writes it: after other words or on its own line, and its stack
 _LOGGED = r"(?m)^.{0,200}?(?<![\w.$])(?<!---> )(?P<type>(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error)|(?:[A-Z]\w*)?Error)(?: \(0x\w+\))?(?=:|$)(?=.*(?:\n.*){0,8}?\n[ \t]+at )"
 _OF_STACK = r"[ \t]+at |[ \t]+(?:---|\.\.\.) |Caused by: |[ \t]*$"
-_MAX_AFTER = 5  # lines behind it: a host that ends says so
+_MAX_AFTER = 5  # lines after it: a host logs that it shuts down
 _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
 
 
 class Fatal(NamedTuple):
-    """The death of a program in its own words; all but ``kind`` and ``text`` may be empty."""
+    """A fatal error in the program's own words; all but ``kind`` and ``text`` may be empty."""
 
     kind: str  # name of the marker's group
     type: str
     message: str  # one line, at most MAX_MESSAGE characters
     frame: str  # the innermost that is not the runtime's
-    text: str  # all from these words on
+    text: str  # everything from these words on
 
 
 def find(output: str) -> Fatal | None:
@@ -80,7 +80,7 @@ def find(output: str) -> Fatal | None:
 
 
 def find_logged(output: str) -> Fatal | None:
-    """The exception that a program logged at its end, before it exited by itself; None where it said more after that."""
+    """The exception that a program logged before it exited by itself; None if much more output follows."""
     output = output[-_MAX_TEXT:]
     last = max(re.finditer(_LOGGED, output), key=re.Match.start, default=None)
     if last is None:
@@ -135,7 +135,7 @@ def _python(_: re.Match[str], after: str) -> _Words:
 
 
 def _message(text: str) -> str:
-    """What stands before the first frame, inner exceptions included, in one line."""
+    """The text before the first frame, inner exceptions included, in one line."""
     message = re.split(r"^[ \t]+(?:at |--- )|^-{10,}", text, maxsplit=1, flags=re.MULTILINE)[0]
     message = " ".join(message.replace(" ---> ", " ← ").split())
     return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
@@ -150,7 +150,7 @@ def _frame(text: str) -> str:
 
 
 def read_frames(fatal: Fatal | None, output: str) -> list[Frame]:
-    """The printed frames of its end, innermost first; without ``fatal`` those of native code at the end of ``output``."""
+    """The printed frames of ``fatal``, innermost first; without it the frames of native code at the end of ``output``."""
     if fatal is not None and (stack := RUNTIMES[fatal.kind].stack) is not None:
         return stack(fatal)
     current = max(output.rfind("\nCurrent thread 0x"), 0)  # faulthandler: of all threads, the one that failed
@@ -162,7 +162,7 @@ def read_frames(fatal: Fatal | None, output: str) -> list[Frame]:
         before = match.end()
         found = {name.rstrip("0123456789"): text.strip() for name, text in match.groupdict().items() if text}
         function, file = found.get("function", ""), found.get("file", "")
-        # A program says which function it is, a stripped one only its file; a script both.
+        # A program gives the function, a stripped one only its file; a script gives both.
         frames.append(Frame(function, file if not function or match["file5"] else ""))
     return frames
 
@@ -176,24 +176,24 @@ def _reader(pattern: str) -> Callable[[Fatal], list[Frame]]:
 
 
 def _python_stack(fatal: Fatal) -> list[Frame]:
-    """The innermost is the last, so the end of the text counts."""
+    """The frames; the innermost is the last, so the end of the text counts."""
     found = [Frame(one["function"], one["file"]) for one in re.finditer(_PYTHON_STACK, fatal.text[-_MAX_TEXT:])]
     return found[::-1]
 
 
 def _go_stack(fatal: Fatal) -> list[Frame]:
-    """Of the first goroutine, which is the one that failed."""
+    """The frames of the first goroutine, which is the one that failed."""
     stack = fatal.text[:_MAX_TEXT].partition("\ngoroutine ")[2].partition("\n\n")[0]
     return [Frame(one["function"]) for one in re.finditer(_GO_STACK, stack)]
 
 
 def _rust_stack(fatal: Fatal) -> list[Frame]:
-    """Without RUST_BACKTRACE only the place of the panic is known."""
+    """The frames; without RUST_BACKTRACE only the place of the panic."""
     return _reader(_RUST_STACK)(fatal) or [Frame("", fatal.frame)]
 
 
 class Runtime(NamedTuple):
-    """``words``: what died of it; ``read`` gets the marker and the text behind it, ``stack`` the whole. None: it prints none."""
+    """``words``: the error in a sentence; ``read`` gets the marker and the text after it, ``stack`` everything; None: no stack is printed."""
 
     words: str
     read: Callable[[re.Match[str], str], _Words]

@@ -1,15 +1,15 @@
-"""Bytes of a terminal program → lines for people."""
+"""Turns the bytes of a terminal program into lines for people."""
 
 from __future__ import annotations
 
 from ..core.terminal_text import home_as_return, without_controls
 from ..process.platform import as_utf8
 
-MAX_LINE = 64 * 1024  # bytes; a longer one comes in pieces
+MAX_LINE = 64 * 1024  # bytes; a longer one is cut into pieces
 
 
 def clean(line: bytes) -> str:
-    """One line without its end and control sequences; after a carriage return (progress bars) what was written last counts."""
+    """One line without its end and control sequences; after a carriage return (progress bars) only the last text counts."""
     line = home_as_return(as_utf8(line)).rstrip(b"\r")
     if b"\r" in line:
         line = line[line.rindex(b"\r") + 1 :]
@@ -22,10 +22,10 @@ class LineSplitter:
     def __init__(self) -> None:
         self._rest = b""
         self._overwritten = False  # a carriage return was in the unfinished line
-        self._shown: str | None = None  # what progress gave of it last
+        self._shown: str | None = None  # what ``progress`` last returned of it
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines that ``data`` completes; without one that ``progress`` gave already as it is."""
+        """The lines that ``data`` completes, without one that ``progress`` already returned in full."""
         whole, newline, rest = data.rpartition(b"\n")
         lines = (self._rest + whole).split(b"\n") if newline else []
         self._rest = rest if newline else self._rest + rest
@@ -48,7 +48,7 @@ class LineSplitter:
         return result + [clean(piece) for piece in full]
 
     def progress(self) -> str | None:
-        """What a terminal shows of an unfinished line that overwrites itself (a progress bar); None when that has not changed."""
+        """What a terminal shows of an unfinished line that overwrites itself (a progress bar); None if that has not changed."""
         text = clean(self._rest) if self._overwritten else ""
         if not text or text == self._shown:
             return None
@@ -56,19 +56,19 @@ class LineSplitter:
         return text
 
     def flush(self) -> list[str]:
-        """The unfinished line, where there is one: the stream has ended."""
+        """The unfinished line, if there is one, at the end of the stream."""
         text, shown = clean(self._rest), self._shown
-        unfinished = bool(self._rest.strip(b"\0"))  # the rest of a line end in UTF-16 is no line
+        unfinished = bool(self._rest.strip(b"\0"))  # the rest of a line end in UTF-16 is not a line
         self.forget()
         return [text] if unfinished and text != shown else []
 
     def forget(self) -> None:
-        """Gives up the unfinished line: what follows it was not seen."""
+        """Drops the unfinished line, because the output after it was skipped."""
         self._rest, self._overwritten, self._shown = b"", False, None
 
 
 def _pieces(line: bytes) -> list[bytes]:
-    """Cut so that no character falls apart: never in front of a UTF-8 continuation byte."""
+    """Cuts a long line, never before a UTF-8 continuation byte, so that no character is split."""
     pieces = []
     while len(line) > MAX_LINE:
         cut = MAX_LINE

@@ -1,7 +1,7 @@
 """The backend's output on disk: raw bytes in ``backend-NNNNNN.log``.
 
-A thread writes from a bounded queue: the backend never waits for a disk. What does not fit, or what a full or read-only
-disk refuses, is dropped and counted, and the file says so where it happened.
+A thread writes from a bounded queue, so the backend never waits for a disk. Output that does not fit, or that a full or
+read-only disk refuses, is dropped and counted, and the file notes that where it happened.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ..threads import start_thread
 
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 BATCH_BYTES = 1024 * 1024
-LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
+CHECK_SECONDS = 0.5  # between two checks whether the file is still in its place
 
-# Of a file of ours; behind a higher one, which only the backend can have made, no file would be removed.
+# Of our own files; after a higher one, which only the backend can have made, no file would be removed.
 _MAX_NUMBER = 999_000
 
 
@@ -31,21 +31,21 @@ class LogFiles:
 
     max_bytes = 10 * 1024 * 1024  # of a file
     keep = 10  # files; the newest ones
-    queue_bytes = 8 * 1024 * 1024  # that wait for the disk at most
+    queue_bytes = 8 * 1024 * 1024  # maximum that waits for the disk
     retry = 10.0  # seconds until a disk that failed is tried again
 
     def __init__(self, folder: str | os.PathLike[str], warn: Callable[[str], None]) -> None:
         """``warn`` is called once when writing fails, from the writing thread."""
         self.folder = os.fspath(folder)
         self._warn = warn
-        self._queue: SimpleQueue[bytes | int | None] = SimpleQueue()  # what came at once, how much was dropped, the end
+        self._queue: SimpleQueue[bytes | int | None] = SimpleQueue()  # a chunk, a number of dropped bytes, or the end
         # Each counter has one writer: the loop puts, the thread takes.
         self._put = 0
         self._taken = 0
         self._overflow = 0
         self._is_running = False
         self._at_end: Callable[[], object] = int
-        # The thread's own.
+        # Used only in the thread.
         self._file: FileIO | None = None
         self._inode: int | None = None
         self._number = 0
@@ -59,20 +59,20 @@ class LogFiles:
         if self._put - self._taken + size > self.queue_bytes:
             self._overflow += len(data)
             return
-        self._tell_overflow()
+        self._queue_overflow()
         self._put += size
         self._queue.put(data)
         self._start()
 
     async def close(self, within: float) -> bool:
-        """Writes what is queued; False where that takes longer than ``within`` seconds."""
+        """Writes what is queued; False if that takes longer than ``within`` seconds."""
         if not self._is_running and self._put == self._taken:
             return True
         if not self._start():
             return False
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        self._tell_overflow()
+        self._queue_overflow()
         self._at_end = lambda: loop.call_soon_threadsafe(ended.set)
         self._queue.put(None)
         try:
@@ -84,7 +84,7 @@ class LogFiles:
         return True
 
     def _start(self) -> bool:
-        """Whether the thread is there; where the system has no process left for it, the next chunk tries again."""
+        """Starts the thread if necessary; False if the system has no thread left, and then the next chunk tries again."""
         if not self._is_running:
             try:
                 start_thread(self._run)
@@ -93,7 +93,7 @@ class LogFiles:
             self._is_running = True
         return True
 
-    def _tell_overflow(self) -> None:
+    def _queue_overflow(self) -> None:
         if self._overflow:
             self._queue.put(self._overflow)
             self._overflow = 0
@@ -117,13 +117,13 @@ class LogFiles:
         try:
             self._at_end()
         except RuntimeError:
-            pass  # the loop was closed in the meantime
+            pass  # the loop was closed meanwhile
 
     def _take(self) -> tuple[list[bytes | int], bool]:
         items: list[bytes | int] = []
         size = 0
         try:
-            item = self._queue.get(timeout=LOOK_SECONDS if self._file is not None else None)
+            item = self._queue.get(timeout=CHECK_SECONDS if self._file is not None else None)
         except Empty:
             return [], False
         while item is not None:
@@ -138,7 +138,7 @@ class LogFiles:
         return items, item is None
 
     def _follow_move(self) -> None:
-        """Makes file and folder again where they were removed or renamed: what is written to the old file is not found."""
+        """Creates file and folder again if they were removed or renamed, because users would not find the old file."""
         if self._file is None or _inode(self._path(self._number)) == self._inode:
             return
         lost = not os.path.isdir(self.folder)
@@ -152,7 +152,7 @@ class LogFiles:
                 self._warn(f"The backend's log folder {self.folder} was removed or renamed; it was created again.")
 
     def _append(self, chunks: list[bytes]) -> None:
-        """Takes them out of the list, and writes them together."""
+        """Empties the list, and writes its chunks together."""
         data = b"".join(chunks)
         cost = len(data) + CHUNK_COST * len(chunks)
         chunks.clear()
@@ -198,12 +198,12 @@ class LogFiles:
                 pass  # Windows: a program reads it; the next rotation tries again
 
     def _is_closed(self, path: str) -> bool:
-        """Whether the next file has to be begun: this one is full, or no file that could be appended to."""
+        """Whether to start the next file: this one is full, or is not a file that can be appended to."""
         seen = os.lstat(path)
         return seen.st_size >= self.max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
-        # Of six digits: others end in a date. Without a pattern: this thread's import of re would hold up the first answer.
+        # Six digits: other names end in a date. No pattern, because importing re in this thread would delay the first response.
         names = [name[8:-4] for name in os.listdir(self.folder) if name[:8] == "backend-" and name[-4:] == ".log"]
         numbers = [int(name) for name in names if len(name) == 6 and name.isascii() and name.isdigit()]
         return [number for number in numbers if number < _MAX_NUMBER]

@@ -1,7 +1,7 @@
-"""The backend's output: on disk, in memory for questions and crash reports, and live for a subscriber.
+"""The backend's output: on disk, in memory for requests and crash reports, and live for a subscriber.
 
-Everything here costs little for each *chunk* and nothing for each line, until lines are requested: a backend may
-write a gigabyte, and its supervision must not notice.
+Everything here costs little per *chunk* and nothing per line until lines are requested: a backend may write a gigabyte
+without slowing its supervision.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .lines import LineSplitter
 from .logfiles import CHUNK_COST, LogFiles
 
 LIVE_INTERVAL = 0.05  # seconds between two deliveries to a subscriber
-LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older is skipped
-LIVE_LINES = 8192  # the same, of empty lines: each costs the loop some 10 microseconds
+LIVE_BYTES = 512 * 1024  # cut into lines per delivery; older output is skipped
+LIVE_LINES = 8192  # the same for empty lines: each takes the loop about 10 microseconds
 
 
 class Chunk(Struct, frozen=True):
-    """What came at once of one stream (``stdout``, ``stderr``)."""
+    """Output that arrived at once on one stream (``stdout``, ``stderr``)."""
 
     time: float  # seconds since the epoch
     stream: str
@@ -37,14 +37,14 @@ class Chunk(Struct, frozen=True):
 
 
 class BackendLog:
-    """Takes every byte that the backend writes; ``warn`` is called once where the folder fails, perhaps from a thread."""
+    """Takes every byte that the backend writes; ``warn`` is called once if the folder fails, perhaps from a thread."""
 
-    ring_bytes = 8 * 1024 * 1024  # what lines() and tail() can look back on
+    ring_bytes = 8 * 1024 * 1024  # what read_lines() and tail() can return
 
     def __init__(
         self, folder: str | os.PathLike[str], warn: Callable[[str], None], *, clock: Callable[[], float] = time.time
     ) -> None:
-        # gets how many lines passed that no subscriber was given; their sequence numbers are used up
+        # gets the number of lines that no subscriber received; their sequence numbers are used up
         self.on_skipped: Callable[[int], object] = int
         self._files = LogFiles(folder, warn)
         self._clock = clock
@@ -59,7 +59,7 @@ class BackendLog:
         self._files.folder = folder
 
     def begin_run(self, run: int) -> None:
-        """What comes from now on belongs to that run; ``tail`` starts empty."""
+        """Counts all output from now on as that run's; ``tail`` starts empty."""
         if self._live:
             self._live.end_run(self._clock())
         self._run = run
@@ -79,7 +79,7 @@ class BackendLog:
             self.on_skipped(data.count(b"\n"))
 
     def tail(self, limit: int = 65_536) -> bytes:
-        """The last ``limit`` bytes of the current run at most, both streams in the order in which they came; see without_half."""
+        """At most the last ``limit`` bytes of the current run, both streams in order of arrival; see without_half."""
         parts: list[bytes] = []
         missing = limit
         for chunk in reversed(self._ring):
@@ -96,7 +96,7 @@ class BackendLog:
         return await in_thread(lambda: list(_cut(reversed(chunks)))[-count:])
 
     def _last_chunks(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[Chunk]:
-        """The newest chunks that hold so many lines, newest first."""
+        """The newest chunks that contain that many lines, newest first."""
         missing: dict[str, int] = {name: count + 1 for name in ("stdout", "stderr") if stream in {name, "both"}}
         chunks: list[Chunk] = []
         for chunk in reversed(self._ring):
@@ -106,25 +106,25 @@ class BackendLog:
                 if all(value <= 0 for value in missing.values()):
                     break
         else:
-            if not self._whole:  # the ring begins in the middle of a line: not to be shown as if it were one
+            if not self._whole:  # the ring begins in the middle of a line, which must not be shown as a whole one
                 for name in missing:
                     _drop_partial(chunks, name)
         return chunks
 
     def subscribe(self, callback: Callable[[LogLine], None] | None) -> None:
-        """Every line from now on, on the loop's thread; None ends it. Of a flood the oldest are left out, see ``on_skipped``."""
+        """Delivers every line from now on, on the loop's thread; None ends that. In a flood the oldest are left out, see ``on_skipped``."""
         if self._live:
             self._live.close()
         self._live = _Live(callback, self) if callback else None
 
     async def close(self, within: float = 1.0) -> bool:
-        """Ends the subscription and writes what is queued for the disk; False where ``within`` seconds were not enough."""
+        """Ends the subscription and writes what is queued for the disk; False if ``within`` seconds were not enough."""
         self.subscribe(None)
         return await self._files.close(within)
 
 
 class _Live:
-    """Lines for a subscriber: at once when it is quiet, every 50 ms in a flood."""
+    """Delivers lines to a subscriber: at once when output is rare, every 50 ms in a flood."""
 
     def __init__(self, callback: Callable[[LogLine], None], owner: BackendLog) -> None:
         self._callback = callback
@@ -186,7 +186,7 @@ class _Live:
 
 
 class _Cutter:
-    """Chunks to lines, each stream by itself."""
+    """Cuts chunks into lines, each stream separately."""
 
     def __init__(self) -> None:
         self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
@@ -228,7 +228,7 @@ def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:
 
 
 def _drop_partial(chunks: list[Chunk], stream: str) -> None:
-    """Cuts the rest of a line off the oldest chunk of ``stream`` in ``chunks``, newest first; not where all of it is one line."""
+    """Removes the partial line at the start of ``stream`` from ``chunks`` (newest first), unless there is no other line."""
     if not any(b"\n" in chunk.data for chunk in chunks if chunk.stream == stream):
         return
     for position in range(len(chunks) - 1, -1, -1):

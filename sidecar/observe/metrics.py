@@ -1,4 +1,4 @@
-"""What a sidecar has seen, in Prometheus' text format (prometheus.io, exposition formats). Pure."""
+"""A sidecar's metrics, in Prometheus' text format (prometheus.io, exposition formats). Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..wire.observe import Crash, ResourceSample, StateChanged
 _PREFIX = "backend_sidecar_"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-_REPLACED = frozenset({State.STOPPING, State.BACKOFF, State.RUNNING})  # what a restart comes from
+_REPLACED = frozenset({State.STOPPING, State.BACKOFF, State.RUNNING})  # states from which a start is a restart
 
 
 class Histogram:
@@ -23,7 +23,7 @@ class Histogram:
         self._count = 0
 
     def observe(self, seconds: float) -> None:
-        """Counts one."""
+        """Counts one duration."""
         self._counts.update(bound for bound in _BUCKETS if seconds <= bound)
         self._sum += seconds
         self._count += 1
@@ -50,7 +50,7 @@ class Metrics:
         self._since = 0.0
 
     def changed(self, change: StateChanged, now: float) -> None:
-        """The lifecycle state changed."""
+        """Counts a change of the lifecycle state."""
         if change.state == State.STARTING and change.reason != "port_changed":
             self._starts += 1
             self._restarts += change.previous in _REPLACED
@@ -65,7 +65,7 @@ class Metrics:
             self.state, self._since = change.state, now
 
     def crashed(self, crash: Crash) -> None:
-        """A run failed."""
+        """Counts a failed run."""
         self._crashes[crash.kind or "unknown"] += 1
 
     def render(self, name: str, versions: Mapping[str, str]) -> str:

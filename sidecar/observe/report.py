@@ -12,8 +12,8 @@ from ..plain import encodable, escaped_json, one_line
 from ..wire.observe import Crash, ResourceSample
 from .lines import LineSplitter
 
-SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote
-MAX_SEQUENCE = 2**53  # a backend may write a report of its own, whose number plus one no JSON can hold
+SUMMARY_MARK = "Summary for programs: "  # starts the last line of a report, after the backend's output
+MAX_SEQUENCE = 2**53  # a backend may write its own report, with a number to which JSON cannot add one
 
 _MEBIBYTE = 1024 * 1024
 
@@ -24,9 +24,9 @@ class CrashFacts:
 
     summary: Crash
     output: str = ""  # after the drain, secrets masked; the last 64 KiB
-    pid: int | None = None  # of the root process, None where it never was
+    pid: int | None = None  # of the root process, None if it never existed
     port: int | None = None
-    asked: str | None = None  # ISO 8601 UTC, as ``ready``
+    asked: str | None = None  # ISO 8601 UTC, like ``ready``
     ready: str | None = None
     command: Sequence[str] = ()
     cwd: str = ""
@@ -35,15 +35,15 @@ class CrashFacts:
     health: Sequence[str] = ()
     resources: Sequence[ResourceSample] = ()
     oom: bool | None = None  # whether the kernel killed it because memory ran out; None: unknown
-    survivors: Sequence[str] = ()  # what of the tree would not die, e.g. "ffmpeg (4711)"
-    forced: Sequence[str] = ()  # what of it did not end by itself
+    survivors: Sequence[str] = ()  # processes of the tree that the kill did not end, e.g. "ffmpeg (4711)"
+    forced: Sequence[str] = ()  # processes of the tree that did not exit by themselves
     notes: Sequence[str] = ()
 
 
 def render(
     facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str, sequence: int = 0
 ) -> str:
-    """The whole report. ``mask`` takes secrets out of all but the output; ``system``: lines about the sidecar and the machine; ``sequence``: its place among the folder's reports."""
+    """The whole report. ``mask`` removes secrets from all but the output; ``system``: lines about the sidecar and the machine; ``sequence``: the report's number in the folder."""
     summary = facts.summary
     sections: tuple[tuple[str, Sequence[str]], ...] = (
         ("What happened", _what_happened(facts)),
@@ -73,18 +73,18 @@ def summary_line(summary: Crash, mask: Callable[[str], str], sequence: int) -> s
     return escaped_json(msgspec.json.encode(msgspec.to_builtins(safe) | {"sequence": sequence}).decode())
 
 
-class _Place(msgspec.Struct):
+class _Numbered(msgspec.Struct):
     sequence: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQUENCE)] = 0  # reports of older versions have none
 
 
 def read_summary(report: str) -> tuple[int, Crash] | None:
-    """Place and summary out of a report's text; None where it is not a report, or damaged."""
+    """The number and the summary in a report's text; None if it is not a report, or is damaged."""
     line = report.rstrip("\n").rpartition("\n")[2]
     if not line.startswith(SUMMARY_MARK):
         return None
     try:
         summary = line.removeprefix(SUMMARY_MARK)
-        return msgspec.json.decode(summary, type=_Place).sequence, msgspec.json.decode(summary, type=Crash)
+        return msgspec.json.decode(summary, type=_Numbered).sequence, msgspec.json.decode(summary, type=Crash)
     except (msgspec.MsgspecError, RecursionError):
         return None
 

@@ -1,4 +1,4 @@
-"""What the backend's tree uses: a sample every two seconds, ten minutes of them, and alerts."""
+"""Measures what the backend's tree uses: a sample every two seconds, kept for ten minutes, and alerts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class CpuMeter:
-    """Processor seconds of the processes of a tree → % of one core. Pure."""
+    """Converts the CPU seconds of a tree's processes to % of one core. Pure."""
 
     def __init__(self) -> None:
         self._before: dict[tuple[int, float], float] = {}
         self._at: float | None = None
 
     def measure(self, seconds: dict[tuple[int, float], float], now: float) -> float:
-        """What the tree used since the last call, 0 at the first; a new process counts with all it used, an ended one no more."""
+        """The tree's use since the last call, 0 at the first; a new process counts with all its time, an ended one not at all."""
         elapsed = now - self._at if self._at is not None else 0.0
         used = sum(max(0.0, value - self._before.get(process, 0.0)) for process, value in seconds.items())
         self._before, self._at = seconds, now
@@ -32,7 +32,7 @@ class CpuMeter:
 
 
 class Limit:
-    """Watches one value: an alert begins after ``hold`` s above ``limit`` (0: never) and ends as long below ``hysteresis``. Pure."""
+    """Watches one value: an alert begins after ``hold`` s above ``limit`` (0: never) and ends after as long below the hysteresis. Pure."""
 
     def __init__(self, metric: Literal["cpu", "memory"], limit: float, hysteresis: float, hold: float) -> None:
         self._metric = metric
@@ -40,10 +40,10 @@ class Limit:
         self._release_below = limit * (1 - hysteresis)
         self._hold = hold
         self._active = False
-        self._since: float | None = None  # since when the value speaks against the present verdict
+        self._since: float | None = None  # since when the value contradicts ``_active``
 
     def check(self, value: float, now: float) -> ResourceAlert | None:
-        """The alert, or its end, when the value at the time ``now`` brings either about."""
+        """The alert, or its end, if the value at time ``now`` causes one."""
         if not self._limit:
             return None
         against = value < self._release_below if self._active else value > self._limit
@@ -55,7 +55,7 @@ class Limit:
         return None if now - self._since < self._hold else self._turn(value)
 
     def release(self) -> ResourceAlert | None:
-        """There is nothing to watch any more: the end of the alert, where it was active."""
+        """Stops watching; returns the end of the alert if it was active."""
         self._since = None
         return self._turn(0.0) if self._active else None
 
@@ -66,10 +66,10 @@ class Limit:
 
 
 class Resources:
-    """Samples while a run lives, on the loop's thread: a sample takes less time than handing it to another one.
+    """Samples while a run lives, on the loop's thread, because a sample takes less time than handing it to another thread.
 
     ``tree``: the run's processes by pid and start time. ``memory_limit``: another limit in bytes, which the caller watches; 0:
-    none. Beyond a limit shared pages are counted once, mapped files not at all. ``now`` is monotonic, ``clock`` since the epoch.
+    none. Above a limit shared pages count once, and mapped files not at all. ``now`` is monotonic, ``clock`` since the epoch.
     """
 
     def __init__(
@@ -102,14 +102,14 @@ class Resources:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """A run lives: samples it now, and then in every interval. Harmless when repeated."""
+        """Starts sampling a run, now and then at every interval. Can be repeated."""
         self.end()
         self._meter = CpuMeter()
         self._began = self._now()
         self._tick()
 
     def end(self) -> None:
-        """The run is over. Alerts that are active are taken back; the history stays."""
+        """Stops sampling. Active alerts end; the history stays."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -118,17 +118,17 @@ class Resources:
                 self._on_alert(alert)
 
     def history(self, window: float | None = None) -> list[ResourceSample]:
-        """The samples of the last ``window`` seconds, of all that are kept without it; oldest first."""
+        """The samples of the last ``window`` seconds, by default all that are kept; oldest first."""
         since = self._now() - (self._settings.window if window is None else window)
         return [sample for at, sample in self._history if at >= since]
 
     def last_run(self, window: float) -> list[ResourceSample]:
-        """As ``history``, of the run that began last alone."""
+        """Like ``history``, only of the latest run."""
         since = max(self._began, self._now() - window)
         return [sample for at, sample in self._history if at >= since]
 
     def sample(self) -> ResourceSample | None:
-        """Takes one sample now; None where nothing of the tree is alive."""
+        """Takes one sample now; None if no process of the tree is alive."""
         if self._reader is None:
             from ..process.platform.usage import create_reader  # not needed before a run is up
 

@@ -1,4 +1,4 @@
-"""Which secrets are known now: those of the settings, of our own environment, and of the newest run."""
+"""The secrets that are known now: those of the settings, of our own environment, and of the newest run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Secrets:
         self._searched: dict[tuple[str, str], list[str]] = {}  # variables of the newest run, and the secrets in each
 
     def learn(self, environment: Mapping[str, str], command: Sequence[str]) -> None:
-        """From now on the secrets of that run are masked instead of those of the run before."""
+        """Masks the secrets of that run from now on, instead of the previous run's."""
         self._run = environment, command
 
     def mask(self, text: str) -> str:
-        """The text without the known secrets; a remark in its place where no file can be opened to import the masking. Any thread may call it."""
+        """The text without the known secrets; a note instead if no file can be opened to import the masking. Any thread may call this."""
         try:
             return self._without_secrets(text)
         except (OSError, ImportError) as error:
@@ -34,13 +34,13 @@ class Secrets:
 
         run, masked = self._run, self._masked
         if masked is None or masked[0] is not run:
-            # A run has nearly the variables of the run before, and a search takes longer than all the rest of a restart.
+            # A run has nearly the same variables as the previous one, and a search takes longer than the rest of a restart.
             before = self._searched
             variables = {*os.environ.items(), *self._backend.env.items(), *run[0].items()}
             searched = {each: before[each] if each in before else secrets_of(dict([each])) for each in variables}
             self._searched = searched
             known = [secret for found in searched.values() for secret in found]
             known += [secret for command in (self._backend.command, run[1]) for secret in secrets_of_command(command)]
-            # As one value: another thread must not meet the run together with the secrets of the run before.
+            # One assignment, so that no other thread sees the run with the previous run's secrets.
             masked = self._masked = run, spellings(known)
         return mask_text(text, masked[1])

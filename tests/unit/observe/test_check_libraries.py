@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import BackendNotFoundError
-from sidecar.observe.check_files import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, judge, look_at
+from sidecar.observe.check_files import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, dotnet_kind, judge
 from sidecar.process.platform.libraries import installed_libraries
 from tests.support.backends import aspnet_backend, aspnet_missing
 
@@ -41,24 +41,24 @@ def test_what_is_missing_is_named_with_its_package(found: set[str], beside: set[
 )
 def test_a_dotnet_program_is_known_by_its_host(tmp_path: Path, content: bytes, kind: str | None) -> None:
     (tmp_path / "server").write_bytes(content)
-    assert look_at(tmp_path / "server") == kind
+    assert dotnet_kind(tmp_path / "server") == kind
 
 
 @pytest.mark.parametrize("before", range(_PIECE - 100, _PIECE + 1, 10))
 def test_what_lies_across_two_pieces_is_found(tmp_path: Path, before: int) -> None:
     (tmp_path / "server").write_bytes(bytes(before) + b'"System.Globalization.Invariant": true' + _HOST_MARK)
-    assert look_at(tmp_path / "server") == "invariant"
+    assert dotnet_kind(tmp_path / "server") == "invariant"
 
 
 def test_its_settings_may_lie_beside_it(tmp_path: Path) -> None:
     (tmp_path / "server").write_bytes(_HOST_MARK)
     (tmp_path / "server.runtimeconfig.json").write_text('{"System.Globalization.Invariant": "true"}')
-    assert look_at(tmp_path / "server") == "invariant"
+    assert dotnet_kind(tmp_path / "server") == "invariant"
 
 
 @pytest.mark.skipif(bool(aspnet_missing()), reason=aspnet_missing() or "it is there")
 def test_a_real_server_is_known() -> None:
-    assert look_at(Path(aspnet_backend()[0])) == "invariant"
+    assert dotnet_kind(Path(aspnet_backend()[0])) == "invariant"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
