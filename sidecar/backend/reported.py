@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ..core.terminal_text import without_controls
 from ..process.platform.ports import LOOPBACK
@@ -18,6 +18,11 @@ _ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\
 _GROUPED = r"(?<![\d.,])(\d{1,2})[,.'\u00a0\u202f](\d{3})(?!\d|[,.']\d)"
 # Before the address of a page next to the server itself, as Browsersync prints it: "UI: http://localhost:3001"
 _SECONDARY = r"(?i)\b(?:ui|admin\w*|dashboard|metrics|prometheus|pprof|profiler|inspector|debugger|live ?reload)\b[^/]{0,24}https?://"
+# Delve, and a JVM with JDWP, take the first client for their only one.
+_DEBUGGER = (
+    r"(?:Debugger listening on wss?://|Listening for transport dt_socket at address: |API server listening at: |Debugger can attach via TCP/IP \(|\bdebugpy\b.*? --listen )"
+    r"(?:\S*:)?(\d{1,5})\b"
+)
 _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) includes them
 
 
@@ -57,10 +62,21 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
     return named.pop() if len(named) == 1 else None
 
 
-def other_protocols(output: str) -> set[int]:
+def debugger_ports(output: str, command: Sequence[str]) -> set[int]:
+    """Where the backend listens for a debugger, as Node, Java, Delve and Ruby print it, and debugpy is told."""
+    text = "\n".join((output, " ".join(command)))
+    return (
+        {int(port) for port in re.findall(_DEBUGGER, text)}
+        if re.search(r"(?i)debug|dt_socket|API server", text)
+        else set()
+    )
+
+
+def other_protocols(output: str, command: Sequence[str]) -> set[int]:
     """Ports that the output names in addresses of other protocols than HTTP: a database's, a debugger's (ws, with a path)."""
     address = r"(?i)\b(?!(?:http|ws)s?:|tcp:)\w+://[^\s/]*:(\d{1,5})\b|\bwss?://[^\s/]*:(\d{1,5})/\S"
-    return {int(one or other) for one, other in re.findall(address, _plain(output.encode()))}
+    text = _plain(output.encode())
+    return {int(one or other) for one, other in re.findall(address, text)} | debugger_ports(text, command)
 
 
 def prints_only_https(output: str, port: int) -> bool:

@@ -14,6 +14,7 @@ from ..backend.probe import DEBUGGER, is_metrics, next_port_check_delay, next_pr
 from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
+from ..process.platform.ports import CHOSEN_BY_SYSTEM
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
 from ..supervisor import Supervisor
@@ -29,6 +30,10 @@ _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
 LAST_OUTPUT = 8 * 1024  # bytes; masking more each second would slow down a slow start
 _TOO_MANY_REQUESTS = 429
+# Seconds that another port must have been open before anything is sent there. A listener on a port that the system chose may be for one
+# of the backend's own processes, and would take our request for that one: debugpy's, a kernel's, a language server's.
+_OPEN_FOR = 0.9  # in two looks in a row
+_OPEN_FOR_ITSELF = 5.0
 # Answers that only a run that accepted the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
@@ -48,7 +53,7 @@ class Readiness(RunWatch, eq=False):
     """Waits until a run is ready."""
 
     given: int | None = None  # the port that the run was given; None if it chooses one
-    _other: int | None = None
+    _open_since: dict[int, float] = {}
     _path: str = ""
     _is_limited: bool = False  # it limits our requests, so it is ready sooner with fewer of them
     _foreign: bool = False
@@ -121,28 +126,31 @@ class Readiness(RunWatch, eq=False):
         )
 
     async def _adopt_other_port(self) -> bool:
-        """Accepts another port than the given one if the run clearly listens there, in two looks in a row."""
+        """Accepts another port than the given one if the run clearly listens there, and has for a while."""
         backend, run = self._settings.backend, self._supervisor.run
         if backend.port not in {"auto", "reported"} or backend.socket == "pass" or not backend.managed or run is None:
             return False
         ports = self._look.ports()
         printed = self._supervisor.launcher.printed_port(ports)
+        now = self._loop.time()
+        self._open_since = {port: self._open_since.get(port, now) for port in ports}
         if self.given is None:
             other = run.port if run.port in ports else printed
         elif self.given in ports:
             other = self.given  # it came after all
         else:
             in_command = any("{port}" in word for word in backend.command)
-            ports -= other_protocols(self._supervisor.launcher.last_output(LAST_OUTPUT))
+            ports -= other_protocols(self._supervisor.launcher.last_output(LAST_OUTPUT), backend.command)
+            inner = {port for port in ports - {printed} if port >= CHOSEN_BY_SYSTEM}
+            if any(now - self._open_since[port] < _OPEN_FOR for port in ports - inner):
+                return False
+            ports -= {port for port in inner if now - self._open_since[port] < _OPEN_FOR_ITSELF}
             if printed is None and len(ports) > 1 and not in_command:  # only the server answers
                 ports = {port for port in ports if (await probe_port(port, "/", _ASK_TIMEOUT)).ok}
             other = other_port(ports, self.given, printed, in_command=in_command)
-        seen, self._other = self._other, other
-        if other is None or other == run.port:
+        if other is None or other == run.port or now - self._open_since[other] < _OPEN_FOR:
             return False
-        if other != seen:
-            if other != self.given and not await self._may_serve(other, is_printed=other == printed):
-                self._other = None
+        if other != self.given and not await self._may_serve(other, is_printed=other == printed):
             return False
         if self.given is None:
             matched = "did not match" if run.port is None else f"did not find: it found {run.port} before"

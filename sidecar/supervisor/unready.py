@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from ..backend.probe import ProbeResult
-from ..backend.reported import lifetime_events
+from ..backend.reported import debugger_ports, lifetime_events
 from ..core.bind_failure import any_bind_failure
 from ..core.cause import Cause
 from ..process.base import ListeningSocket
-from ..process.platform.ports import HAS_NOTIFICATIONS
+from ..process.platform.ports import CHOSEN_BY_SYSTEM, HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port, port_in_command
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
@@ -43,6 +43,7 @@ _FOUND = {
     "unmatched": Cause("it listens on {where} and printed no address that matches backend.reported_pattern", f"{_PATTERN} {_BUFFERED}"),
     "misreported": Cause("it listens on {where}, and printed port {port}", _PATTERN),
     "other_port": Cause("it listens on {where} instead of its port {port}", 'Pass it the port: {how}; or set backend.port to its own port, or to "reported".'),
+    "debugger": Cause("it listens only for a debugger, on {where}, and not on its port {port}", "If it waits for one, attach it, or start the backend without that: --inspect instead of --inspect-brk in Node, suspend=n in Java, without --wait-for-client in Python. Otherwise check its last output for what it waits for."),
     "other_port_taken": Cause("it tried to listen on {where}, instead of its port {port}", "Close that program, or pass the backend the port: {how}.", "port_in_use"),
     "unix_socket": Cause("nothing listens on port {port}, but it listens on the Unix socket {path}", "If it serves there, make it listen on TCP instead: {how}. Otherwise check its last output; if it only needs more time, raise timeouts.startup."),
     "other_port_forbidden": Cause("it tried to listen on {where}, instead of its port {port}", "Pass the backend the port: {how}.", "port_forbidden"),
@@ -146,7 +147,7 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
         facts = {"status": last_answer.status, "location": last_answer.location, "error": last_answer.error}
         return _FOUND[_judge(last_answer)].filled(port=port, path=path, **facts)
     if listening:
-        return _misplaced(settings, port, listening)
+        return _misplaced(run, settings, port, listening)
     return other_port_taken(run, settings) or _silent(run, how_to_pass_port(settings))
 
 
@@ -178,9 +179,14 @@ def other_port_taken(run: Run, settings: Settings) -> Cause | None:
     return _FOUND[kind].filled(where=where, port=run.port, how=how)
 
 
-def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> Cause:
+def _misplaced(run: Run, settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> Cause:
     """Explains a run that listens, but not on its port of 127.0.0.1."""
-    how = how_to_pass_port(settings, [socket.port for socket in listening])
+    ports = [socket.port for socket in listening]
+    debuggers = debugger_ports(run.output, settings.backend.command).intersection(ports)
+    if debuggers and all(other in debuggers or other >= CHOSEN_BY_SYSTEM for other in ports):
+        where = places_of([socket for socket in listening if socket.port in debuggers])
+        return _FOUND["debugger"].filled(where=where, port=port)
+    how = how_to_pass_port(settings, ports)
     mine = [socket for socket in listening if socket.port == port]
     if not mine and any(map(is_reached, listening)):
         kind = "misreported" if settings.backend.port == "reported" else "other_port"

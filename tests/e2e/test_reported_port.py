@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.process.platform.ports import is_listening
 from tests.support import processes
 from tests.support.backends import free_port
 from tests.support.client import SidecarClient, failure
@@ -150,9 +151,9 @@ class Metrics(BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 
 if sys.argv[1] == "database":
-    first = socket.create_server(("127.0.0.1", 0))
+    first = socket.create_server(("127.0.0.1", int(sys.argv[2])))
 else:
-    first = ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+    first = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Metrics)
     threading.Thread(target=first.serve_forever, daemon=True).start()
 while not os.path.exists("go"):
     time.sleep(0.02)
@@ -173,7 +174,8 @@ time.sleep(600)
 async def test_what_a_server_opens_before_its_port_does_not_make_it_ready(tmp_path: Path, first: str) -> None:
     script = tmp_path / "backend.py"
     script.write_text(_FIRST)
-    command, settings = [sys.executable, str(script), first], {"backend.cwd": str(tmp_path)}
+    usual = next(port for port in range(20_000 + os.getpid() % 10_000, 32_768) if not is_listening(port))
+    command, settings = [sys.executable, str(script), first, str(usual)], {"backend.cwd": str(tmp_path)}
     async with SidecarClient(command, flags=("--profile", "generic"), settings=settings, data=tmp_path) as client:
 
         def looks() -> int:

@@ -7,6 +7,9 @@ import sys
 
 LOOPBACK = "127.0.0.1"
 
+CHOSEN_BY_SYSTEM = 32_768
+"""Ports from here on a program has usually not chosen itself; on Windows and macOS that begins at 49,152."""
+
 HOLDERS_ARE_KNOWN = sys.platform != "win32"
 """Whether the system reports every process that holds a socket; Windows reports the one that created it."""
 

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.backend.reported import ReportedAddress, lifetime_events, other_protocols, parse_reported, printed_port
+from sidecar.backend.reported import (
+    ReportedAddress,
+    debugger_ports,
+    lifetime_events,
+    other_protocols,
+    parse_reported,
+    printed_port,
+)
 from sidecar.settings.model import Backend
 
 KESTREL = Backend().reported_pattern
@@ -116,7 +123,27 @@ def test_a_debugger_and_a_database_are_told_from_a_server_of_websockets() -> Non
         "Debugger listening on ws://127.0.0.1:9229/0f2c936f-b1cd\nconnected to postgres://me@localhost:5432/db\n"
         "redis://localhost:6379\n* Listening on tcp://localhost:3000\nListening on ws://localhost:8765\nwss://0.0.0.0:8766/\nhttp://localhost:8000/ws\n"
     )
-    assert other_protocols(printed) == {9229, 5432, 6379}
+    assert other_protocols(printed, []) == {9229, 5432, 6379}
+
+
+@pytest.mark.parametrize(
+    ("printed", "command"),
+    [
+        (
+            "Debugger listening on ws://127.0.0.1:9229/0f2c936f-b1cd\nFor help, see: …\n",
+            ["node", "--inspect-brk", "s.js"],
+        ),
+        ("Listening for transport dt_socket at address: 9229\n", ["java"]),
+        ("Listening for transport dt_socket at address: localhost:9229\n", ["java"]),
+        ("API server listening at: 127.0.0.1:9229\n", ["dlv", "debug", "--headless"]),
+        ("DEBUGGER: Debugger can attach via TCP/IP (127.0.0.1:9229)\n", ["rdbg", "-O", "s.rb"]),
+        ("", ["python", "-m", "debugpy", "--listen", "127.0.0.1:9229", "s.py", "--port", "5005"]),
+        ("", ["python", "-Xfrozen_modules=off", "-m", "debugpy", "--wait-for-client", "--listen", "9229", "s.py"]),
+    ],
+)
+def test_the_port_of_a_debugger_is_known(printed: str, command: list[str]) -> None:
+    output = f"{printed}Now listening on http://127.0.0.1:5005\n"
+    assert debugger_ports(output, command) == other_protocols(output, command) == {9229}
 
 
 def test_a_line_without_end_does_not_fill_the_memory() -> None:

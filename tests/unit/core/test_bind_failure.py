@@ -81,6 +81,7 @@ NEITHER = {
     "another port by name": "Port 9229 is already in use",
     "a longer port that begins like ours": "Port 50051 is already in use",
     "a port that is the number of the error": "Now listening on: http://127.0.0.1:10048",
+    "the port of a debugger, without which Node goes on": "Starting inspector on 127.0.0.1:5005 failed: address already in use",
     "an exit code": "process exited with code 98",
 }
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import force_setattr
 
+from sidecar.backend.probe import ProbeResult
 from sidecar.core import events as e
 from sidecar.errors import PortForeignError
+from sidecar.monitor import readiness
 from sidecar.process.base import ListeningSocket
 from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import FakeProcess
@@ -303,7 +307,50 @@ async def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly
     stage.layer.script = listen
     started = await stage.supervisor.start()
     assert started.port == stage.client.port == 50_555
-    assert stage.now < 3
+    assert stage.now < 2 + 1.1  # two looks, and the time limit of what it is asked
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ports that were asked what they serve; each answers."""
+    asked: list[int] = []
+
+    async def probe_port(port: int, _path: str, _timeout: float) -> ProbeResult:
+        asked.append(port)
+        return ProbeResult(True, 200, "ok", "")
+
+    monkeypatch.setattr(readiness, "probe_port", probe_port)
+    return asked
+
+
+@story()
+async def test_nothing_is_sent_to_a_socket_that_waits_for_a_process_of_the_backends_own(
+    stage: Stage, asked: list[int]
+) -> None:
+    """As debugpy's and a kernel's do at their start, for whoever comes first."""
+    force_setattr(stage.settings.backend, "command", [sys.executable])
+
+    def listen(process: FakeProcess) -> None:
+        process.listen(50_555)
+        port = stage.supervisor.run.port if stage.supervisor.run else None
+        asyncio.get_running_loop().call_later(4.5, process.listen, port)
+
+    stage.layer.script = listen
+    started = await stage.supervisor.start()
+    assert started.port != 50_555
+    assert asked == []
+
+
+@pytest.mark.parametrize(("port", "seconds"), [(8_088, 2), (50_555, 6)])
+@story()
+async def test_another_port_is_the_servers_once_it_stays_open(
+    stage: Stage, asked: list[int], *, port: int, seconds: int
+) -> None:
+    force_setattr(stage.settings.backend, "command", [sys.executable])
+    stage.layer.script = lambda process: process.listen(port)
+    assert (await stage.supervisor.start()).port == port
+    assert asked == [port]
+    assert seconds <= stage.now < seconds + 1.5
 
 
 @story(**LIVE)

@@ -157,6 +157,16 @@ def test_a_backend_that_may_not_have_the_port_that_it_chose_is_told_to_take_its_
     assert why.remedy.startswith("Pass the backend the port: ")
 
 
+@pytest.mark.parametrize("inner", [[], [ListeningSocket("127.0.0.1", 40_001, 1)]])
+def test_a_backend_that_waits_for_a_debugger_is_not_told_to_use_another_port(inner: list[ListeningSocket]) -> None:
+    said = "Debugger listening on ws://127.0.0.1:9229/0f2c936f-b1cd\n"
+    debugger, admin = ListeningSocket("127.0.0.1", 9229, 1), ListeningSocket("127.0.0.1", 8081, 1)
+    why = explain(SETTINGS, 5005, [debugger, *inner], None, output=said)
+    assert "it listens only for a debugger, on 127.0.0.1:9229, and not on its port 5005" in why.cause
+    assert "--inspect-brk" in why.remedy
+    assert "instead of its port" in explain(SETTINGS, 5005, [debugger, admin], None, output=said).cause
+
+
 def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> None:
     output = "[INFO] Listening at: unix:/run/app.sock (1)\n"
     assert (
