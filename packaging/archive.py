@@ -1,7 +1,7 @@
-"""The modules inside the packed program: marshalled code in blocks, and where each is. bootstrap.py reads it.
+"""Writes the modules of the packed program: marshalled code in blocks, and an index. bootstrap.py reads it.
 
-What every start imports lies together in a few blocks, in place of PyInstaller's archive, which has each module by itself: one
-read each instead of hundreds, and names that modules share are made once.
+Replaces PyInstaller's archive, which stores each module separately. The modules that every start imports are in a few
+blocks: one read each instead of hundreds, and shared names are created once.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from types import CodeType
 from PyInstaller.building.utils import replace_filename_in_code_object
 
 MODULE, PACKAGE, NAMESPACE = range(3)
-# Starts serve, and writes what it imports: up to hello, up to the backend's launch, in the guardian, which is to stay small, and
-# up to where it serves requests.
+# Starts serve, and writes what it imports up to hello, up to the backend's launch, in the guardian, which must stay small, and
+# up to serving requests.
 _START = """
 import os, sys
 out, folder = open(sys.argv[1], "w"), sys.argv[2]
@@ -94,7 +94,7 @@ def _start(paths: list[str]) -> list[list[str]]:
 
 
 class _Functions(ast.NodeTransformer):
-    """Takes the annotations of functions out: nothing reads them when the program runs."""
+    """Removes the annotations of functions: nothing reads them at run time."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         """A parameter."""

@@ -1,6 +1,6 @@
-"""What the packed sidecar runs before entry.py: it makes the modules inside the program importable.
+"""Runs before entry.py in the packed sidecar, and makes the modules inside the program importable.
 
-In place of PyInstaller's own bootstrap, which imports ctypes and a dozen other modules before our first line.
+Replaces PyInstaller's own bootstrap, which imports ctypes and a dozen other modules before our first line.
 """
 
 import sys
@@ -19,7 +19,7 @@ PACKAGE, NAMESPACE = 1, 2  # as archive.py has them
 
 
 class Archive:
-    """What archive.py wrote, inside the program."""
+    """The archive that archive.py wrote into the program."""
 
     def __init__(self, place):
         self.program, _, start = place.rpartition("?")
@@ -30,7 +30,7 @@ class Archive:
         if sys.platform != "win32":
             register_at_fork(after_in_child=self.leave)
         self.lock = allocate_lock()
-        self.loaded = {}  # code that came in a block with that of another module
+        self.loaded = {}  # code that was read in a block with another module's
         magic = self.read(0, 8)
         if magic[:4] != MAGIC_NUMBER:
             raise ImportError("the program holds modules of another Python")
@@ -41,7 +41,7 @@ class Archive:
         self.kept = None
 
     def read(self, offset, length):
-        """A part of the archive; to the end of the program if ``length`` is -1."""
+        """Reads a part of the archive; to the end of the program if ``length`` is -1."""
         if self.kept is None:
             with FileIO(self.program) as file:
                 return self.part(file, offset, length)
@@ -49,12 +49,12 @@ class Archive:
             return self.part(self.kept, offset, length)
 
     def part(self, file, offset, length):
-        """The same of the opened program."""
+        """Reads a part of the opened program."""
         file.seek(self.start + offset)
         return file.read(length)
 
     def code(self, name):
-        """The code of a module."""
+        """Returns the code of a module."""
         code = self.loaded.pop(name, None)
         if code is None:
             _kind, offset, length = self.table[name]
@@ -64,7 +64,7 @@ class Archive:
         return code
 
     def find_spec(self, name, _path=None, _target=None):
-        """As a finder of sys.meta_path."""
+        """Implements a finder of sys.meta_path."""
         kind, _offset, _length = self.table.get(name, (None, 0, 0))
         if kind is None:
             return None
@@ -73,22 +73,22 @@ class Archive:
             spec = ModuleSpec(name, None, is_package=True)
             spec.submodule_search_locations.append(place)
             return spec
-        # Beside these, modules look for their data, and packages for their extension modules, which are files.
+        # Modules look for their data next to these paths, and packages for their extension modules, which are files.
         file = f"{place}{sep}__init__.pyc" if kind == PACKAGE else f"{place}.pyc"
         folders = [place] if kind == PACKAGE else None
         return spec_from_file_location(name, file, loader=Loader(name, file), submodule_search_locations=folders)
 
 
 class Loader(SourcelessFileLoader):
-    """Of one module."""
+    """The loader of one module."""
 
     def get_code(self, name):
-        """As an importlib.abc.InspectLoader."""
+        """Implements importlib.abc.InspectLoader."""
         return archive.code(name)
 
 
 archive = Archive(sys._pyinstaller_pyz)  # noqa: SLF001 - as above
-# Not the registry, where Windows' Python would look for modules first.
+# Without the registry, which Windows' Python would search for modules first.
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "WindowsRegistryFinder"]
 sys.meta_path.insert(-1, archive)
 sys.frozen = True

@@ -1,8 +1,8 @@
-"""Makes the folder that an app ships: ``sidecar`` (``sidecar.exe``) and all that it needs, no Python required.
+"""Builds the folder that an app ships: ``sidecar`` (``sidecar.exe``) and everything it needs, without a Python.
 
 ``packaging/build`` packs for the platform and processor that it runs on, into dist/sidecar. ``packaging/build --windows``
-packs for Windows on Linux, with the Windows CPython that tests/windows keeps under Wine, into dist/sidecar-win32-x64.
-``--npm`` also puts the folder into the npm package of its platform, a tarball beside it.
+packs for Windows on Linux, with the Windows CPython that tests/windows installs under Wine, into dist/sidecar-win32-x64.
+``--npm`` also puts the folder into its platform's npm package, a tarball next to it.
 
 The packages inside (requirements.txt) and PyInstaller (packer.txt) are pinned by hash, and installed into an environment below
 .cache/packaging (or the folder that SIDECAR_PACKAGING_CACHE names). Standard library only: it runs before anything is installed.
@@ -27,11 +27,11 @@ CHECKOUT = HERE.parent
 CACHE = Path(os.environ.get("SIDECAR_PACKAGING_CACHE") or CHECKOUT / ".cache" / "packaging").resolve()
 INSIDE, PACKER = HERE / "requirements.txt", HERE / "packer.txt"
 WINDOWS_CACHE = Path(os.environ.get("SIDECAR_WINDOWS_CACHE") or CHECKOUT / ".cache" / "windows").resolve()
-CONTENTS = "contents.json"  # read by sidecar/frozen.py and by the shim, when the sidecar does not start
+CONTENTS = "contents.json"  # read by sidecar/frozen.py and by the shim if the sidecar does not start
 
 
 def main() -> int:
-    """Builds, and prints what came of it."""
+    """Builds, and prints the result."""
     options = parse()
     began = time.monotonic()
     out: Path = options.out or CHECKOUT / "dist" / ("sidecar-win32-x64" if options.windows else "sidecar")
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(prog="packaging/build", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=lambda text: Path(text).resolve(), help="the folder to make")
     parser.add_argument("--windows", action="store_true", help="make the Windows folder on Linux, under Wine")
@@ -74,7 +74,7 @@ def parse() -> argparse.Namespace:
 
 
 def pack(python: Path, work: Path) -> tuple[Path, Path]:
-    """Packs for this platform; gives the folder of the packages and the text of CPython's licence."""
+    """Packs for this platform; returns the folder of the packages and the text of CPython's licence."""
     environment = CACHE / f"python-{digest(python)}"
     program = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not (environment / "complete").exists():
@@ -94,7 +94,7 @@ def pack(python: Path, work: Path) -> tuple[Path, Path]:
 
 
 def pack_for_windows(work: Path) -> tuple[Path, Path]:
-    """Packs with Windows' CPython under Wine, whose packages are those that the Windows suite runs with."""
+    """Packs with Windows' CPython under Wine, and the packages that the Windows suite runs with."""
     tools = CACHE / f"windows-{digest(None)}"
     if not (tools / "complete").exists():
         shutil.rmtree(tools, ignore_errors=True)
@@ -132,13 +132,13 @@ PINNED = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 
 
 def arguments(work: str, spec: str, separator: str) -> list[str]:
-    """PyInstaller's."""
+    """Returns PyInstaller's arguments."""
     folders = ["--distpath", f"{work}{separator}dist", "--workpath", f"{work}{separator}build"]
     return ["--noconfirm", "--clean", "--log-level", "WARN", *folders, spec]
 
 
 def digest(python: Path | None) -> str:
-    """Names an environment by what is in it; a virtual environment's interpreter is the one that it was made of."""
+    """Names an environment by its contents; a virtual environment's interpreter is the one it was created from."""
     ask = "import sys; print(sys.version, sys.base_prefix)"
     asked = [str(python or sys.executable), "-c", ask]
     version = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
@@ -146,20 +146,20 @@ def digest(python: Path | None) -> str:
 
 
 def for_windows(requirements: str) -> str:
-    """The requirements that Windows needs, without their markers, which pip would evaluate for the system that it runs on."""
+    """Returns Windows' requirements without markers, which pip would evaluate for the system that it runs on."""
     entries = re.findall(r"^[^#\s].*(?:\n\s.*)*", requirements, re.MULTILINE)
     ours = [entry for entry in entries if "'darwin'" not in entry]
     return "".join(re.sub(r" ; .*?(?= \\\n)", "", entry) + "\n" for entry in ours)
 
 
 def windows_path(path: Path) -> str:
-    """Wine's drive Z is the Unix root."""
+    """Returns a path under Wine, whose drive Z is the Unix root."""
     return "Z:" + str(path).replace("/", "\\")
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    """Runs one step; its failure is the build's."""
-    # Columns of tracebacks are a tenth of what a start loads, and need the source to show anything.
+    """Runs one step; if it fails, so does the build."""
+    # Column positions are a tenth of the code that a start loads, and tracebacks show them only if the source exists.
     environment = {**(environment or os.environ), "PYTHONNODEBUGRANGES": "1"}
     done = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL)
     if done.returncode:
@@ -167,7 +167,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
 
 
 def write_contents(folder: Path) -> None:
-    """Names every file with its size, so that a folder that lost something can say what."""
+    """Lists every file with its size, so that a damaged folder can be reported file by file."""
     hello = (CHECKOUT / "sidecar" / "wire" / "hello.py").read_text(encoding="utf-8")
     protocol = re.search(r"(?m)^PROTOCOL\D*= (\d+)", hello)
     version = re.search(
@@ -183,12 +183,12 @@ def write_contents(folder: Path) -> None:
 
 
 def say(text: str) -> None:
-    """The result, on stdout."""
+    """Prints to stdout."""
     sys.stdout.write(f"{text}\n")
 
 
 def replace(made: Path, out: Path) -> None:
-    """Puts the new folder in the place of the old one, and never beneath something that is not ours."""
+    """Replaces the old folder with the new one, but never something that is not ours."""
     if out.exists() and not (out / "_internal" / CONTENTS).exists() and any(out.iterdir()):
         sys.exit(f"packaging: {out} already exists and is not a packed sidecar: remove it, or choose another --out")
     out.parent.mkdir(parents=True, exist_ok=True)

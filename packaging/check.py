@@ -1,7 +1,7 @@
-"""Installs what a release consists of where nothing else is, and runs the README's embedding example from that alone.
+"""Installs the parts of a release in isolation, and runs the README's embedding example with nothing else.
 
-``packaging/check`` builds sdist, wheel and npm package into a temporary folder; ``packaging/check --dist FOLDER`` takes
-those that are there. Where dist/sidecar is built, the example runs with that folder too. Needs Node.js and npm.
+``packaging/check`` builds sdist, wheel and npm package into a temporary folder; ``packaging/check --dist FOLDER`` uses
+existing ones. If dist/sidecar is built, the example runs with that folder too. Needs Node.js and npm.
 Standard library only.
 """
 
@@ -50,12 +50,12 @@ main();
 NODE_BACKEND = (
     'require("node:http").createServer((_, answer) => answer.end("hello")).listen(+process.argv[2], "127.0.0.1");\n'
 )
-# Whatever would let a program find the checkout, or would configure a sidecar.
+# Variables that let a program find the checkout, or that configure a sidecar.
 DROPPED = re.compile(r"PYTHON|SIDECAR_|NODE_PATH|AURA_|ASPNETCORE_|npm_", re.IGNORECASE)
 
 
 def main() -> int:
-    """Checks everything; stops at the first thing that is wrong."""
+    """Checks everything; stops at the first failure."""
     parser = argparse.ArgumentParser(prog="packaging/check", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument(
         "--dist", type=lambda text: Path(text).resolve(), help="the folder with wheel, sdist and npm package"
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def build(folder: Path) -> Path:
-    """Wheel (from the sdist, so that this is whole) and npm package, by their ordinary tools."""
+    """Builds the wheel (from the sdist, to check that this is complete) and the npm package with their usual tools."""
     dist, tools = folder / "dist", folder / "tools"
     run([sys.executable, "-m", "venv", str(tools)])
     run([str(program(tools, "python")), *PIP, "install", "build==1.3.0"])
@@ -87,7 +87,7 @@ def build(folder: Path) -> Path:
 
 
 def check_contents(wheel: Path, sdist: Path) -> None:
-    """Every file of the package is in both; the wheel holds nothing else."""
+    """Checks that both contain every file of the package, and the wheel nothing else."""
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     wanted = set()
     for path, _, names in os.walk(CHECKOUT / "sidecar"):
@@ -104,7 +104,7 @@ def check_contents(wheel: Path, sdist: Path) -> None:
 
 
 def install_wheel(wheel: Path, folder: Path) -> Path:
-    """Into an empty environment; gives its console script."""
+    """Installs into an empty environment; returns its console script."""
     environment = folder / "environment"
     run([sys.executable, "-m", "venv", str(environment)])
     run([str(program(environment, "python")), *PIP, "install", str(wheel)])
@@ -117,7 +117,7 @@ def install_wheel(wheel: Path, folder: Path) -> Path:
 
 
 def install_package(package: Path, folder: Path) -> Path:
-    """Into an empty folder, with the README's example and a backend beside it."""
+    """Installs into an empty folder, with the README's example and a backend next to it."""
     example = folder / "an empty folder"
     example.mkdir()
     (example / "package.json").write_text('{"name": "example", "version": "1.0.0", "private": true}\n')
@@ -136,7 +136,7 @@ def install_package(package: Path, folder: Path) -> Path:
 
 
 def run_example(example: Path, sidecar: Path) -> None:
-    """The README's example, with nothing but what was installed."""
+    """Runs the README's example with nothing but what was installed."""
     command = [shutil.which("node") or "node", "embed.js", sys.executable, "-I", str(example / "backend.py"), "{port}"]
     said = run(command, folder=example, ELECTRON_SIDECAR_FOLDER=str(sidecar))
     if not re.search(r"^RUNNING ready$.*^http://127\.0\.0\.1:\d+ 200$", said, re.MULTILINE | re.DOTALL):
@@ -147,7 +147,7 @@ def run_example(example: Path, sidecar: Path) -> None:
 
 
 def run_without_python(package: Path, packed: Path, folder: Path) -> None:
-    """Both tarballs in an empty folder, no Python on the PATH: twelve lines supervise a backend, also after another install."""
+    """Installs both tarballs into an empty folder, without Python on the PATH: twelve lines supervise a backend, also after another install."""
     sys.path.insert(0, str(CHECKOUT / "packaging"))
     import npm_package
 
@@ -176,7 +176,7 @@ def run_without_python(package: Path, packed: Path, folder: Path) -> None:
 
 
 def one(folder: Path, pattern: str) -> Path:
-    """The only file of its kind, that of this platform's package apart."""
+    """Returns the only file that matches, not counting this platform's package."""
     ours = r"(electron-backend-)?sidecar-(linux|win32|darwin)"
     found = [path for path in folder.rglob(pattern) if not re.match(ours, path.name)]
     if len(found) != 1:
@@ -185,12 +185,12 @@ def one(folder: Path, pattern: str) -> Path:
 
 
 def program(environment: Path, name: str) -> Path:
-    """A program of a virtual environment."""
+    """Returns a program of a virtual environment."""
     return environment / ("Scripts" if WINDOWS else "bin") / (f"{name}.exe" if WINDOWS else name)
 
 
 def npm() -> str:
-    """Npm's program."""
+    """Returns npm's program."""
     found = shutil.which("npm")
     if found is None:
         sys.exit("packaging: npm is not there; it comes with Node.js")
@@ -198,7 +198,7 @@ def npm() -> str:
 
 
 def run(command: list[str], *, folder: Path | None = None, quiet: bool = False, **more: str) -> str:
-    """Runs one step without the checkout in sight; its output."""
+    """Runs one step that cannot find the checkout; returns its output."""
     environment = {name: value for name, value in os.environ.items() if not DROPPED.match(name)} | more
     done = subprocess.run(
         command,
@@ -218,7 +218,7 @@ def run(command: list[str], *, folder: Path | None = None, quiet: bool = False, 
 
 
 def say(text: str) -> None:
-    """Progress, on stdout."""
+    """Prints progress to stdout."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Where the packed sidecar begins; PyInstaller runs a script, not a package."""
+"""The packed sidecar's entry point; PyInstaller runs a script, not a package."""
 
 import sys
 

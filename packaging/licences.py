@@ -1,4 +1,4 @@
-"""The licences of what is inside the folder, in one text."""
+"""Collects the licences of everything in the packed folder in one text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PYINSTALLER = (
 
 
 def collect(inside: list[str], site: Path, cpython: Path, made: Path, cache: Path) -> str:
-    """The whole text.
+    """Returns the complete text.
 
     Args:
         inside: where each file of the folder came from, as PyInstaller reports it.
         site: the folder of the packages.
         cpython: the text of CPython's licence.
-        made: the folder.
-        cache: where PyInstaller is installed somewhere.
+        made: the packed folder.
+        cache: the folder below which PyInstaller is installed.
     """
     parts = [("electron-backend-sidecar", (CHECKOUT / "LICENSE").read_text(encoding="utf-8"))]
     parts.append(
@@ -44,7 +44,7 @@ def collect(inside: list[str], site: Path, cpython: Path, made: Path, cache: Pat
 
 
 def packages(inside: list[str], known: list[Distribution]) -> set[tuple[str, str, str]]:
-    """Name, version and licence of every package that has a module inside."""
+    """Returns name, version and licence of every package that has a module inside."""
     folders = {part.lower() for name in inside for part in after_site_packages(name)}
     found = set()
     for one in known:
@@ -55,18 +55,18 @@ def packages(inside: list[str], known: list[Distribution]) -> set[tuple[str, str
 
 
 def after_site_packages(name: str) -> tuple[str, ...]:
-    """The top-level name of a module in site-packages; nothing for any other file."""
+    """Returns the top-level name of a module in site-packages; empty for any other file."""
     parts = (PureWindowsPath if "\\" in name else PurePath)(name).parts
     return parts[(place := parts.index("site-packages")) + 1 : place + 2] if "site-packages" in parts else ()
 
 
 def packer(cache: Path) -> Distribution:
-    """PyInstaller, which is not among the packages when Windows' folder is made under Wine."""
+    """Returns PyInstaller, which is not among the packages when the Windows folder is built under Wine."""
     return PathDistribution(next(iter(sorted(cache.rglob("pyinstaller-[0-9]*.dist-info")))))
 
 
 def licence_text(one: Distribution) -> str:
-    """The files that a wheel carries as its licence (PEP 639), or that look like one."""
+    """Returns the text of a wheel's licence files (PEP 639), or of files that look like a licence."""
     words = ("LICEN", "COPYING", "NOTICE", "AUTHORS")
     files = [file for file in one.files or () if ".dist-info" in str(file) and file.name.upper().startswith(words)]
     texts = [Path(str(one.locate_file(file))).read_text(encoding="utf-8", errors="replace") for file in files]
@@ -83,7 +83,7 @@ def licence_text(one: Distribution) -> str:
 
 
 def system_libraries(inside: list[str]) -> set[tuple[str, str]]:
-    """Shared libraries of the distribution, with the text that its packages carry."""
+    """Returns the distribution's shared libraries, with the licence texts in its packages."""
     found = set()
     for name in inside:
         path = Path(name)
@@ -100,7 +100,7 @@ def system_libraries(inside: list[str]) -> set[tuple[str, str]]:
 
 
 def owner(path: Path) -> str:
-    """The Debian package of a file; "" if not found or without dpkg."""
+    """Returns the Debian package of a file; "" if not found or without dpkg."""
     dpkg = shutil.which("dpkg")
     if dpkg is None:
         return ""

@@ -1,7 +1,7 @@
-"""The packed sidecar beside the installed one and a bare interpreter, in one run: start, first answer, memory, guardian, disk.
+"""Compares the packed sidecar, the installed one and a bare interpreter in one run: start, first answer, memory, guardian, disk.
 
 ``python packaging/measure.py [--folder dist/sidecar] [--runs 9]``, with an interpreter that has the sidecar's packages. The
-three take turns, so that whatever else the machine does meets all alike; shown is the median (and the best).
+three take turns, so that other load on the machine affects all alike. Prints the median (and the best).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MS, MB = 1e3, 1e6
 
 
 class Run:
-    """One ``serve`` without a backend, from its spawn to its end."""
+    """One ``serve`` without a backend, from spawn to exit."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         began = time.perf_counter()
@@ -56,7 +56,7 @@ class Run:
         return msgspec.msgpack.decode(body, type=dict)
 
     def memory(self) -> tuple[float, float]:
-        """Resident MB of the sidecar once it is quiet, and of its guardian (0 where it has none)."""
+        """Returns the resident MB of the idle sidecar and of its guardian (0 if it has none)."""
         import psutil
 
         time.sleep(1.0)
@@ -64,7 +64,7 @@ class Run:
         return sidecar.memory_info().rss / MB, sum(child.memory_info().rss for child in sidecar.children()) / MB
 
     def end(self) -> None:
-        """Leaves it as an app that quits does."""
+        """Ends the sidecar as a quitting app does."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait(10)
@@ -87,7 +87,9 @@ def main() -> int:
         figures.setdefault(name, []).append(value)
 
     for number in range(options.runs + 1):
-        keep: Callable[[str, float], None] = add if number else lambda _name, _value: None  # the first warms the cache
+        keep: Callable[[str, float], None] = (
+            add if number else lambda _name, _value: None
+        )  # the first round warms the cache
         for name, command in sidecars.items():
             run = Run(command, environment)
             keep(f"{name}: hello, ms", run.hello)
@@ -108,7 +110,7 @@ def main() -> int:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """Milliseconds from spawn to end. A guardian whose socket is not a socket exits at once: what is left is its start."""
+    """Returns milliseconds from spawn to exit. A guardian whose socket is not a socket exits at once, which leaves its start."""
     nowhere = subprocess.DEVNULL
     began = time.perf_counter()
     subprocess.run(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)

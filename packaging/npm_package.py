@@ -1,6 +1,6 @@
-"""A packed folder as the npm package of its platform, electron-backend-sidecar-PLATFORM-ARCH, which the shim's package brings.
+"""Makes a platform's npm package, electron-backend-sidecar-PLATFORM-ARCH, from a packed folder. The shim's package depends on it.
 
-    python packaging/npm_package.py dist/sidecar-win32-x64 --as win32-arm64    what was built for x64, for Windows on arm64
+    python packaging/npm_package.py dist/sidecar-win32-x64 --as win32-arm64    the x64 build, for Windows on arm64
 
 The same folder gives the same bytes. Standard library only: it runs before anything is installed.
 """
@@ -18,10 +18,10 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHIM = "electron-backend-sidecar"
-# As process.platform and process.arch have them; the shim's package lists the same.
+# As in process.platform and process.arch; the shim's package lists the same.
 PLATFORMS = ("linux-x64", "linux-arm64", "win32-x64", "win32-arm64", "darwin-x64", "darwin-arm64")
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "arm64": "arm64", "aarch64": "arm64"}
-_TIME = 499162500  # what npm gives every file; a year before 1980 would trouble zip tools
+_TIME = 499162500  # npm's time for every file; zip tools do not accept a year before 1980
 _README = """# {name}
 
 The packed sidecar of `{shim}` for {system}: a program that supervises the local backend of an Electron app, and needs no
@@ -32,13 +32,13 @@ The licences of everything inside are in `sidecar/LICENSES.txt`.
 
 
 def this_platform() -> str:
-    """The machine that runs this, as npm names it."""
+    """Returns this machine's platform, as npm names it."""
     machine = platform.machine().lower()
     return f"{sys.platform}-{_ARCHITECTURES.get(machine, machine)}"
 
 
 def manifest(kind: str) -> dict[str, object]:
-    """package.json: npm installs it on one system and processor only."""
+    """Returns package.json, which npm installs on one system and processor only."""
     shim = json.loads((CHECKOUT / "electron-shim" / "package.json").read_text(encoding="utf-8"))
     system, processor = kind.split("-")
     return {
@@ -49,7 +49,7 @@ def manifest(kind: str) -> dict[str, object]:
         "repository": {**shim["repository"], "directory": "packaging"},
         "os": [system],
         "cpu": [processor],
-        "preferUnplugged": True,  # a program in a zip cannot be started
+        "preferUnplugged": True,  # a program inside a zip cannot be started
         "files": ["sidecar"],
     }
 
@@ -57,8 +57,8 @@ def manifest(kind: str) -> dict[str, object]:
 def pack(folder: Path, kind: str, out: Path) -> Path:
     """Writes the tarball into ``out``.
 
-    npm drops symbolic links, which PyInstaller makes on macOS, so each file is written as what it leads to; and it takes
-    the run bit from the archive.
+    npm drops symbolic links, which PyInstaller creates on macOS, so each link is written as its target. npm takes the
+    executable bit from the archive.
     """
     if kind not in PLATFORMS:
         sys.exit(f"packaging: the shim's package asks for none of {kind}; it knows {', '.join(PLATFORMS)}")
@@ -93,7 +93,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, *, runs: bool) -> 
 
 
 def main() -> int:
-    """The command; ``packaging/build --npm`` calls ``pack``."""
+    """Runs the command; ``packaging/build --npm`` calls ``pack``."""
     parser = argparse.ArgumentParser(prog="packaging/npm_package.py", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a packed folder, as packaging/build makes it")
     parser.add_argument(

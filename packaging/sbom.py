@@ -1,8 +1,8 @@
-"""The bill of materials of a release, in CycloneDX's JSON: what is in its packages, with versions and hashes.
+"""Writes a release's bill of materials in CycloneDX JSON: the contents of its packages, with versions and hashes.
 
     python packaging/sbom.py --out dist
 
-From the lock files and what is vendored alone, so the same checkout gives the same bytes. Standard library only.
+Reads only the lock files and vendored code, so the same checkout gives the same bytes. Standard library only.
 Format: https://cyclonedx.org/docs/1.5/json/
 """
 
@@ -28,7 +28,7 @@ Component = dict[str, Any]
 
 
 def python_packages(lock: Path, scope: str) -> Iterator[Component]:
-    """What a lock file of pip names; the hashes are those of its files, for every platform."""
+    """Yields the packages of a pip lock file; the hashes are those of the files for every platform."""
     for found in _LOCKED.finditer(lock.read_text("utf-8")):
         name = found["name"].lower().replace("_", "-")
         hashes = sorted(set(re.findall(r"--hash=sha256:([0-9a-f]{64})", found["rest"])))
@@ -36,7 +36,7 @@ def python_packages(lock: Path, scope: str) -> Iterator[Component]:
 
 
 def npm_packages(lock: Path) -> Iterator[Component]:
-    """What npm installs with the shim, without what only its development needs."""
+    """Yields what npm installs with the shim, without its development dependencies."""
     for path, facts in json.loads(lock.read_text("utf-8"))["packages"].items():
         name = path.rpartition("node_modules/")[2]
         if not name or facts.get("dev") or name.startswith(NAME):
@@ -50,7 +50,7 @@ def npm_packages(lock: Path) -> Iterator[Component]:
 
 
 def vendored() -> Iterator[Component]:
-    """Code of others that lies in this repository."""
+    """Yields third-party code in this repository."""
     for folder in sorted(path for path in _VENDORED.iterdir() if path.is_dir()):
         script = next(folder.glob("*.js"))
         version = _VERSION.search(script.read_text("utf-8")[:200])
@@ -79,7 +79,7 @@ def component(
 
 
 def bill() -> dict[str, Any]:
-    """The whole document."""
+    """Returns the complete document."""
     version = json.loads((CHECKOUT / "electron-shim" / "package.json").read_text("utf-8"))["version"]
     packaging = CHECKOUT / "packaging"
     parts = [

@@ -1,4 +1,4 @@
-"""For the whole suite: its workers and options, which tests this platform can run, the check that nothing is left behind."""
+"""Configures the suite: workers, options, the tests this platform can run, and the check that no process is left behind."""
 
 from __future__ import annotations
 
@@ -16,34 +16,32 @@ import pytest
 
 from tests.support import processes
 
-# Machines are shared: how long one example takes, or its making, says nothing about the program.
+# Machines are shared: how long an example takes to generate or to run says nothing about the program.
 _SHARED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("shared", _SHARED, max_examples=40)
 hypothesis.settings.register_profile("gate", _SHARED, max_examples=100)
 hypothesis.settings.load_profile("shared")
 
-# Everything that a test starts inherits it, so a process that has it after the last test was left behind: the workers of
-# pytest-xdist inherit it from the process that distributes the tests and looks at the end. The name does not begin with
-# SIDECAR_, which tests strip from environments.
+# Every process that a test starts inherits this variable, so a process that has it after the last test was left behind. The
+# workers of pytest-xdist inherit it from the process that distributes the tests and checks at the end. The name does not start
+# with SIDECAR_, which tests strip from environments.
 _NAME = "TEST_SESSION_OF"
-_TIMEOUT = 30.0  # seconds for what is just ending
-_FIRST_RUN = (
-    "TEST_SESSION_IS_FIRST"  # in the environment: no earlier run has left the files with their assertions rewritten
-)
+_TIMEOUT = 30.0  # seconds that an exiting process may take
+_FIRST_RUN = "TEST_SESSION_IS_FIRST"  # in the environment: no earlier run has left files with rewritten assertions
 _left_behind = pytest.StashKey[list[processes.Found]]()
-# Decisions and texts that are the same on every platform, in folders, files and functions of tests/: --platform-only leaves
-# them out. What touches processes, files, paths, streams, consoles or the firewall is not among them.
+# Folders, files and functions of tests/ whose decisions and texts are the same on every platform: --platform-only skips
+# them. Tests that touch processes, files, paths, streams, consoles or the firewall are not among them.
 SAME_EVERYWHERE = (
-    # Sentences about a wrong command line.
+    # Messages about a wrong command line.
     "contract/test_console.py::test_call_names_the_right_one_for_a_typo",
     "unit/test_cli.py::test_a_forgotten_separator_is_answered_with_the_right_command_line",
     "unit/test_cli.py::test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write",
-    # Sentences about requests that are wrong, or that fail: the HTTP client is tried in process/test_backend_client.py.
+    # Messages about requests that are wrong or fail: process/test_backend_client.py tests the HTTP client.
     "contract/test_failures.py",
     "contract/test_misuse.py",
     "contract/test_fuzz.py",
     "contract/test_golden.py",
-    # What is done with a recording's bytes once they are read.
+    # The handling of a recording's bytes once they are read.
     "contract/test_record.py::test_a_client_can_be_played_to_without_sidecar_and_backend",
     "contract/test_record.py::test_a_damaged_recording_is_shown_up_to_the_damage",
     "contract/test_record.py::test_another_backend_is_distinguished",
@@ -51,16 +49,16 @@ SAME_EVERYWHERE = (
     "contract/test_record.py::test_the_recorded_pace_is_kept",
     "contract/test_record.py::test_what_is_no_recording_is_reported",
     "contract/test_schemas.py",
-    # Decisions about what an ASP.NET Core server answers; its process and its signals stay.
+    # Decisions about an ASP.NET Core server's answers; the tests of its process and signals stay.
     "e2e/test_aspnet.py::test_a_not_ready_endpoint_is_no_failed_start",
     "e2e/test_aspnet.py::test_a_slow_start_without_a_listening_line_is_followed_to_its_end",
     "e2e/test_aspnet.py::test_a_started_app_without_its_health_path_is_quoted_with_the_status",
-    # What a bundle contains; that Windows writes one is a test of e2e/test_doctor.py.
+    # The contents of a bundle; e2e/test_doctor.py tests that Windows writes one.
     "e2e/test_bundle.py",
     "e2e/test_failure_causes.py",
-    # Sentences about a start; those that differ name the owner of a socket, which Wine does not know.
+    # Messages about a start; those that differ name the owner of a socket, which Wine does not know.
     "e2e/test_reasons.py",
-    # Decisions about names and limits; a report, and the samples of a tree, stay.
+    # Decisions about names and limits; the tests of a report and of a tree's samples stay.
     "e2e/test_observed.py::test_a_report_that_does_not_exist_is_refused",
     "e2e/test_observed.py::test_a_limit_that_is_passed_is_reported_and_taken_back_when_the_run_ends",
     "security/test_masking.py",
@@ -100,7 +98,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves it out, or None: another hook decides."""
+    """Ignores the path, or returns None to let another hook decide."""
     if not config.getoption("platform_only"):
         return None
     return _below_tests(collection_path) in SAME_EVERYWHERE or None
@@ -116,7 +114,7 @@ def _heavy_lock() -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
-    """One test at a time of those that keep a core busy: they would hold up each other beyond what is promised."""
+    """Runs tests that keep a core busy one at a time: together they would exceed the limits that they check."""
     if not item.get_closest_marker("heavy") or sys.platform == "win32":
         return (yield)
     import fcntl
@@ -132,7 +130,7 @@ def _rewritten() -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[object]:
-    """On a first run one worker rewrites the assertions and the others wait: each would do it all, 5 s of a processor."""
+    """On a first run one worker rewrites the assertions while the others wait; otherwise each would spend 5 s of CPU on it."""
     worker = getattr(session.config, "workerinput", {}).get("workerid")
     if worker is None or _FIRST_RUN not in os.environ:
         return (yield)
@@ -148,7 +146,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """A process layer makes this process a subreaper: it would collect the dead of all later tests, storms of thousands."""
+    """Undoes PR_SET_CHILD_SUBREAPER, set by a process layer: this process would collect the orphans of all later tests."""
     if sys.platform == "linux":
         import ctypes
 
@@ -165,13 +163,13 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Where it is set, each worker of each run would rewrite the assertions of every file again: 7 s of a processor.
+    # If it were set, each worker of each run would rewrite the assertions of every file again: 7 s of CPU.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     gone = [name for name in SAME_EVERYWHERE if not _is_there(*name.split("::"))]
     if gone:
         raise pytest.UsageError(f"SAME_EVERYWHERE names what is not there: {', '.join(gone)}")
-    # Started by a shell with & or by nohup, the suite would have all that it starts ignore these; some tests send them.
+    # Started with & or nohup, the suite would pass on that these signals are ignored; some tests send them.
     for name in ("SIGINT", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) == signal.SIG_IGN:
@@ -210,7 +208,7 @@ def is_wine() -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    # On Windows a job object ends them, and Wine shows no environments.
+    # On Windows a job object ends leftover processes, and Wine shows no environments.
     if sys.platform == "win32" or is_worker(session.config):
         return
     _heavy_lock().unlink(missing_ok=True)

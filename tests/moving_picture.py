@@ -1,6 +1,6 @@
-"""An SVG that moves: what a program showed in a real terminal, each screen for as long as it stood there.
+"""An animated SVG of a program in a real terminal, which shows each screen for as long as the terminal did.
 
-``python -m tests.moving_picture`` writes docs/images/crash.svg: ``sidecar watch`` with Python's own web server, which is crashed once.
+``python -m tests.moving_picture`` writes docs/images/crash.svg: ``sidecar watch`` with Python's own web server, which crashes once.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tests.support.launch import clean_environment, sidecar_command
 from tests.support.terminal import Terminal
 
 COLUMNS, LINES = 80, 24
-WIDTH, HEIGHT, EDGE = 8.4, 18, 12  # of a character in user units; the last is the space around all
+WIDTH, HEIGHT, EDGE = 8.4, 18, 12  # of a character, in user units; the last is the margin
 FONT = "ui-monospace, Menlo, Consolas, monospace"
 FOREGROUND = THEME.foreground_color.hex
-SHORTEST = 0.25  # seconds: what stands for a shorter time is left out
-LAST = 3.0  # seconds that the last screen stands before the first comes again
+SHORTEST = 0.25  # seconds: a screen shown for less is left out
+LAST = 3.0  # seconds that the last screen stays before the first returns
 
 
 class Frame(NamedTuple):
-    """One screen, and when it came: seconds since the first."""
+    """One screen, and when it appeared: seconds since the first."""
 
     began: float
     screen: Text
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _recorded(terminal: Terminal) -> Iterator[Frame]:
-    """The different screens of eight seconds, in the third of which the backend is crashed."""
+    """The different screens of eight seconds; the backend crashes in the third."""
     began, last, crashed, shown_at = time.monotonic(), "", False, -SHORTEST
     while (now := time.monotonic() - began) < 8:
         terminal.read(0.05)
@@ -91,7 +91,7 @@ def moving(frames: list[Frame]) -> str:
 
 
 def _shown(begin: float, end: float, whole: float) -> str:
-    """What hides a line but from one moment to another, both as parts of the whole; nothing for a line that always stands there."""
+    """The style that shows a line only between two moments, given as parts of the whole; empty for a line that is always shown."""
     steps = {0.0: "hidden", begin: "visible"} | ({end: "hidden"} if end < 1 else {})
     if list(steps.values()) == ["visible"]:
         return ""
@@ -117,7 +117,7 @@ def _pieces(line: Text) -> Iterator[tuple[str, Style]]:
 
 
 def _part(text: str, style: Style) -> str:
-    shown = escape(text).replace(" ", "\N{NO-BREAK SPACE}")  # SVG would draw one of several
+    shown = escape(text).replace(" ", "\N{NO-BREAK SPACE}")  # SVG would collapse several into one
     color: Color | None = style.bgcolor if style.reverse else style.color
     fill = f' fill="{color.get_truecolor(THEME).hex}"' if color and not color.is_default else ""
     weight = ' font-weight="bold"' if style.bold else ""

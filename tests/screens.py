@@ -1,7 +1,7 @@
-"""Makes the pictures of the pages: real programs in a real pseudo-terminal, and what these showed.
+"""Makes the documentation's pictures: the output of real programs in a real pseudo-terminal.
 
 ``python -m tests.screens`` writes docs/images/*.svg and the text below the mark ``<!-- screen: watch -->`` of the README.
-Times, pids and ports are those of the day, so nothing compares them; a test holds that the pictures show what is drawn now.
+Times, pids and ports change, so nothing compares them; a test checks that the pictures show what the programs draw today.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tests.support.terminal import Terminal
 COLUMNS = 96
 IMAGES = ROOT / "docs" / "images"
 MARK = "<!-- screen: watch -->\n```text\n"
-_FONTS_FROM_THE_NET = r"@font-face \{\{.*?\}\}\s*"  # a page shall load nothing from elsewhere
-_HOME = b"\x1b[H"  # each picture of watch begins there
-_ERASED = b"\x1b[2K"  # each picture of the demo follows the erasure of the one before
+_FONTS_FROM_THE_NET = r"@font-face \{\{.*?\}\}\s*"  # a page must load nothing from elsewhere
+_HOME = b"\x1b[H"  # each picture of watch starts there
+_ERASED = b"\x1b[2K"  # each picture of the demo starts by erasing the previous one
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def screen_of_watch() -> Text:
-    """A backend that runs, is crashed, recovers and works a little."""
+    """A backend that runs, crashes, recovers and works a little."""
     with folder() as home:
         shop = Path(home, "shop")
         shop.mkdir()

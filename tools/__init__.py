@@ -1,4 +1,4 @@
-"""For contributors, in a checkout only: writes what is generated, and checks style and documents."""
+"""Tools for contributors, in a checkout only: write the generated files, and check style and documents."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ SHIM = ROOT / "electron-shim"
 
 
 def read(path: str) -> str:
-    """The text of a file of the checkout."""
+    """Returns the text of a file in the checkout."""
     return (ROOT / path).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""``python -m tools.check [NAME…]``: checks style and documents. Prints one line for each finding; status 1 if there is any."""
+"""``python -m tools.check [NAME…]``: checks style and documents. Prints one line per finding; exits with 1 if there is any."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CHECKS: dict[str, Callable[[], Iterable[str]]] = {
 
 
 def main(words: list[str] | None = None) -> int:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(prog="python -m tools.check", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"only these checks: {', '.join(CHECKS)}")
     chosen = parser.parse_args(words).names or list(CHECKS)

@@ -19,8 +19,8 @@ class Block(NamedTuple):
 
     Attributes:
         page: its file, relative to the root.
-        line: where its fence opens, from 1.
-        language: the word behind the fence.
+        line: the line of its opening fence, from 1.
+        language: the word after the fence.
         text: its lines.
         mark: kind and value of a comment right above it, as in ``<!-- run: client.py -->``; empty if missing.
     """
@@ -44,21 +44,21 @@ class Page:
         self.text = path.read_text(encoding="utf-8")
 
     def section(self, heading: str) -> str:
-        """The text under a second-level heading."""
+        """Returns the text under a second-level heading."""
         found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
         if found is None:
             raise ValueError(f"{self.name} has no section {heading}")
         return found[1]
 
     def rows(self, heading: str, *, table: int = 0) -> list[list[str]]:
-        """The cells of a table under a heading, without its head."""
+        """Returns the cells of a table under a heading, without the header row."""
         tables = re.findall(r"(?:^\|.*\n)+", self.section(heading), re.MULTILINE)
         lines = tables[table].splitlines()
         cells = [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
         return cells[2:]
 
     def blocks(self) -> Iterator[Block]:
-        """Every fenced block."""
+        """Yields every fenced block."""
         for found in _FENCE.finditer(self.text):
             before = self.text[: found.start()]
             mark = _MARK.search(before)
@@ -67,18 +67,18 @@ class Page:
             yield Block(self.name, before.count("\n") + 1, found[2], text, (mark[1], mark[2]) if mark else ("", ""))
 
     def anchors(self) -> set[str]:
-        """What a link behind ``#`` may name, as GitHub makes it of headings."""
+        """Returns the valid link fragments, as GitHub derives them from headings."""
         headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", self.text), re.MULTILINE)
         return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
     def links(self) -> list[str]:
-        """Every target of a link, or picture, that leads to a file or a heading here."""
+        """Returns every target of a link or picture that is a file or heading here."""
         targets = re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", _FENCE.sub("", self.text))
         return [target for target in targets if not re.match(r"[a-z]+:", target)]
 
 
 def pages() -> list[Page]:
-    """The pages at the root, the shim's README, and all of docs/."""
+    """Returns the pages at the root, the shim's README, and all of docs/."""
     names = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "electron-shim/README.md")
     paths = [
         *(ROOT / name for name in names),
@@ -89,12 +89,12 @@ def pages() -> list[Page]:
 
 
 def page(name: str) -> Page:
-    """One of them by its path from the root."""
+    """Returns a page by its path from the root."""
     return Page(ROOT / name)
 
 
 def values(text: str) -> list[Any]:
-    """The JSON values that stand in a text one after the other."""
+    """Returns the consecutive JSON values in a text."""
     out, place, decoder = [], 0, json.JSONDecoder()
     while text[place:].strip():
         place += len(text[place:]) - len(text[place:].lstrip())
@@ -104,7 +104,7 @@ def values(text: str) -> list[Any]:
 
 
 def snippet(name: str) -> str:
-    """The code block that is marked ``<!-- run: NAME -->``, in a README or in docs/."""
+    """Returns the code block marked ``<!-- run: NAME -->``, in a README or in docs/."""
     found = [block.text for one in pages() for block in one.blocks() if block.mark == ("run", name)]
     assert len(found) == 1, f"{len(found)} snippets have the mark {name}"
     return found[0]

@@ -1,9 +1,10 @@
-"""A root with a family of one kind: family.py KIND [SIZE] [--exit CODE]. Says `ready` when the family is complete.
+"""A root with a family of one kind: family.py KIND [SIZE] [--exit CODE]. Prints `ready` when the family is complete.
 
-plain: a child · daemon: a child in its own session, with nothing of ours open · double_fork: the same, and its
-parent is gone · bare: as double_fork, executed with an empty environment · pipe_holder: a child in a session of its
-own that keeps our output · launcher: a shell that waits for a shell that waits for a child · storm: SIZE processes, of which every tenth forks and leaves, again and again · crowd: SIZE
-sleeping children · none. With --exit the root then ends with that code.
+plain: a child · daemon: a child in its own session, with none of our descriptors · double_fork: the same, and its
+parent is gone · bare: as double_fork, executed with an empty environment · pipe_holder: a child in its own session
+that keeps our output open · launcher: a shell that waits for a shell that waits for a child · storm: SIZE processes, of
+which every tenth forks and exits, again and again · crowd: SIZE sleeping children · none. With --exit the root then exits
+with that code.
 """
 
 import os
@@ -11,7 +12,7 @@ import signal
 import sys
 import time
 
-LIFE = 60  # seconds: a family that a failed test has left behind ends by itself, and a storm does not eat the machine
+LIFE = 60  # seconds: a family left behind by a failed test ends by itself, and a storm does not take over the machine
 
 
 def sleep():
@@ -42,7 +43,7 @@ def daemon_child():
 
 
 def bare_child():
-    """Only its command line says whose it is, so that a test sees it and nothing that reads environments does."""
+    """Only the command line identifies this child, so that a test finds it but a reader of environments does not."""
     marks = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("TEST_")]
     command = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)", *marks]
     let_go()
@@ -87,7 +88,7 @@ def main():
     elif kind == "crowd":
         for _number in range(size):
             child(lambda: None)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the storm's leavers must not pile up
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the storm's exited processes must not pile up
     print("ready", flush=True)
     if "--exit" in sys.argv:
         os._exit(int(sys.argv[sys.argv.index("--exit") + 1]))

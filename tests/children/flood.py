@@ -1,4 +1,4 @@
-"""Writes MEGABYTES to stdout as fast as it can be read, then a last line: flood.py MEGABYTES."""
+"""Writes MEGABYTES to stdout as fast as they are read, then a last line: flood.py MEGABYTES."""
 
 import os
 import sys

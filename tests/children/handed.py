@@ -1,16 +1,16 @@
-"""A backend that is handed its listening socket as systemd does it, and uses it well or badly: handed.py MODE PORT [FILE].
+"""A backend that gets its listening socket as from systemd, and uses it well or badly: handed.py MODE PORT [FILE].
 
-serve       answers on descriptor 3 with what it was handed, slowly at /slow, and ends in good order on SIGTERM;
-            at /close it closes that and lives on
+serve       answers on descriptor 3 with what it was handed, slowly at /slow, and stops gracefully on SIGTERM;
+            at /close it closes the socket and keeps running
 bind        listens on PORT itself, and answers there
-try         tries to, prints why it cannot, and lives on
+try         tries to, prints why it cannot, and keeps running
 elsewhere   listens on another port, and answers there
 v6          listens on PORT of ::1
-notify      as serve, and says READY=1
+notify      as serve, and sends READY=1
 late        has another port until SIGUSR1, then as serve
-close       closes descriptor 3, and lives on
-shutdown    as serve; at /shutdown it shuts the socket down, which all share, and dies
-daemon      leaves the socket to a child in its own session, and ends
+close       closes descriptor 3, and keeps running
+shutdown    as serve; at /shutdown it shuts the shared socket down, and dies
+daemon      leaves the socket to a child in its own session, and exits
 smuggle     sends the socket to the listener on the Unix socket FILE, then as serve
 """
 
@@ -78,7 +78,7 @@ async def serve(listener: socket.socket) -> None:
     print("listening", flush=True)
     await ending.wait()
     server.close()
-    await asyncio.sleep(0.02)  # for what was accepted in the same turn
+    await asyncio.sleep(0.02)  # for connections accepted in the same loop iteration
     if running:
         await asyncio.wait(running)
 

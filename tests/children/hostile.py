@@ -1,6 +1,6 @@
-"""A backend that tries to break out of its sandbox: each function is an attempt, which ends in an OSError where it is denied.
+"""A backend that tries to break out of its sandbox: each function is an attempt, which raises OSError if it is denied.
 
-``hostile.py executed FACTS NAME...`` makes them and writes name → what happened to executed.json. ``hostile.py serve FACTS
+``hostile.py executed FACTS NAME...`` makes the attempts and writes name → outcome to executed.json. ``hostile.py serve FACTS
 NAME...`` does so as a backend, a setsid child, a double-forked one and an executed one, then listens. FACTS is JSON: home, data
 (folders), neighbour (pid), tcp (port), abstract, socket, terminal, setuid (names), shm.
 """
@@ -182,7 +182,7 @@ def become_root_of_a_namespace() -> None:
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
         except OSError:
-            pass  # the capabilities are there without a map
+            pass  # the capabilities exist without a map
 
 
 def namespace_into_home() -> None:
@@ -217,7 +217,7 @@ def make_device() -> None:
 
 
 def open_device(flags: int) -> None:
-    """A disk, or what else of the machine there is."""
+    """Opens a disk, or another device of the machine."""
     denied: OSError = FileNotFoundError("no device")
     for name in ("vda", "sda", "nvme0n1", "kmsg", "fuse", "mem"):
         try:
@@ -277,7 +277,7 @@ def kill_by_pidfd() -> None:
 
 
 def kill_by_owner_signal() -> None:
-    """The kernel says nothing when it does not send: the neighbour lives, or does not."""
+    """The kernel does not report an unsent signal, so check whether the neighbour lives."""
     read, write_end = os.pipe()
     fcntl.fcntl(read, fcntl.F_SETOWN, facts["neighbour"])
     fcntl.fcntl(read, 10, signal.SIGKILL)  # F_SETSIG
@@ -296,7 +296,7 @@ def queue_signal() -> None:
 
 
 def trace(pid: int) -> None:
-    checked(libc.ptrace(0x4206, pid, None, None))  # PTRACE_SEIZE, which stops nothing
+    checked(libc.ptrace(0x4206, pid, None, None))  # PTRACE_SEIZE, which does not stop the process
 
 
 def trace_sidecar() -> None:
@@ -368,7 +368,7 @@ def run_setuid_program() -> None:
 
 
 def use_capabilities() -> None:
-    """All of them have to fail."""
+    """All of these calls must fail."""
     failures = 0
     for use in (
         lambda: checked(libc.sethostname(b"evil", 4)),
@@ -582,7 +582,7 @@ def attach_shared_memory() -> None:
 
 
 def attempt(name: str) -> str:
-    """In its own process, which may ruin itself. It recreates what an earlier attempt destroyed, if possible."""
+    """Makes an attempt in its own process, which may damage itself. First recreates what an earlier attempt destroyed, if possible."""
     for restore in (lambda: write(home("victim")), lambda: os.mkdir(home("folder"))):
         try:
             restore()
@@ -596,7 +596,7 @@ def attempt(name: str) -> str:
             text = "succeeded"
         except OSError as error:
             text = f"denied: {error}"
-        except BaseException as error:  # noqa: BLE001 - the parent must hear of it
+        except BaseException as error:  # noqa: BLE001 - reported to the parent
             text = f"broken: {error!r}"
         os.write(write_end, text.encode()[:4000])
         os._exit(0)
@@ -632,7 +632,7 @@ def spawn(way: str, names: list[str]) -> None:
 
 
 def outlives_execve(fd: int) -> bool:
-    """What came through it does; libffi 3.5 keeps a file open that does not, and listdir one of its own."""
+    """Whether a descriptor came through execve: libffi 3.5 opens a file that does not, and so does listdir."""
     try:
         return os.get_inheritable(fd)
     except OSError:

@@ -2,10 +2,10 @@
 
 The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), prints "saving", then appends
 "saved" to FILE.
-KINDS: worker (no launcher) · once (a worker that takes the signal once: a second one ends it) · reader (a launcher
-that reads the signal with sigwait, forwards it to a worker and ends) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
-takes the signal and does nothing about it) · server (asks its store before it ends: the store must outlive it)
-· workers (three of them) · threads (the main thread ends, another one saves)
+KINDS: worker (no launcher) · once (a worker that handles the signal once: a second one ends it) · reader (a launcher
+that reads the signal with sigwait, forwards it to a worker and exits) · double (a launcher that forwards the signal and
+exits at once) · trap (a launcher that catches the signal and does nothing) · server (queries its store before it exits:
+the store must outlive it) · workers (three of them) · threads (the main thread ends, another one saves)
 """
 
 import os
@@ -25,12 +25,12 @@ def note(text):
 
 
 def work(name=""):
-    """Until the signal; then saves."""
+    """Runs until the signal; then saves."""
     count = 0
 
     def ask(*_):
         nonlocal count
-        count += 1  # not an Event: to set one while this thread holds its lock, in wait, would block for ever
+        count += 1  # not an Event: setting one while this thread holds its lock in wait would block forever
         if KIND == "once":
             signal.signal(STOP, signal.SIG_DFL)
 
@@ -43,7 +43,7 @@ def work(name=""):
         time.sleep(0.01)
     note(f"{name}asked")
     time.sleep(SECONDS)
-    print("saving", flush=True)  # it must not be the end of what is not read any more
+    print("saving", flush=True)  # must not fail if nobody reads any more
     note(f"{name}saved" if count == 1 else f"{name}saved, asked {count} times")
     os._exit(0)
 
@@ -74,7 +74,7 @@ def main():
 
         child = fork(unblocked)
         os.kill(child, signal.sigwait({STOP}))
-        time.sleep(0.05)  # a second signal is not taken for the first
+        time.sleep(0.05)  # so that the second signal is not merged with the first
         os._exit(128 + STOP)
     elif KIND == "double":
 
@@ -83,7 +83,7 @@ def main():
             os.waitpid(child, 0)
             os._exit(0)
 
-        signal.signal(STOP, forward)  # before the worker says that it is ready
+        signal.signal(STOP, forward)  # before the worker reports that it is ready
         child = fork(work)
         while True:
             time.sleep(0.01)
@@ -105,7 +105,7 @@ def main():
         while True:
             time.sleep(0.01)
     elif KIND == "threads":
-        # The main thread ends alone: the process is a zombie with a living thread.
+        # Only the main thread ends: the process is a zombie with a living thread.
         import ctypes
 
         if len(sys.argv) > 4:

@@ -1,4 +1,4 @@
-"""Ends in the way that is asked for: leave.py code N | signal N | core."""
+"""Exits as requested: leave.py code N | signal N | core."""
 
 import os
 import resource

@@ -1,6 +1,6 @@
-"""A backend that reports as to systemd: it listens on PORT, and sends to NOTIFY_SOCKET what comes on its HTTP paths.
+"""A backend that reports as to systemd: it listens on PORT, and sends the words of its HTTP paths to NOTIFY_SOCKET.
 
-notifier.py PORT [WORD...]: the words are sent at the start, before it listens; percent signs as in a URL, a comma for a new line.
+notifier.py PORT [WORD...]: the words are sent at startup, before it listens; percent-encoded as in a URL, with a comma for a new line.
 GET /say/WORD sends one later; /many/N sends READY with N descriptors; /fork/WORD sends one from a child; /hang answers and falls silent.
 """
 

@@ -1,10 +1,10 @@
-"""Owns a backend through the process layer, to be killed: owner.py MOMENT FOLDER EXACT COMMAND...
+"""Owns a backend through the process layer, for a test that kills it: owner.py MOMENT FOLDER EXACT COMMAND...
 
 MOMENT: booting (reported before the launch has returned) · running · stopping (a stop has begun). Prints one line:
-`guardian=PID backend=PID`; in FOLDER, unless it is `-`, it keeps a run record.
+`guardian=PID backend=PID`; keeps a run record in FOLDER unless that is `-`.
 """
 
-# ruff: noqa: E402, PTH100, PTH120 - the guardian is forked before anything heavy is imported, as the sidecar does it
+# ruff: noqa: E402, PTH100, PTH120 - the guardian is forked before anything heavy is imported, as in the sidecar
 import os
 import sys
 

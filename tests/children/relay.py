@@ -1,4 +1,4 @@
-"""relay.py COMMAND…: stands where an app stands. Spawns the command with its own pipes and passes every byte on."""
+"""relay.py COMMAND…: takes the place of an app. Spawns the command with its own pipes and passes every byte on."""
 
 import os
 import subprocess

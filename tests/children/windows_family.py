@@ -1,7 +1,7 @@
-"""windows_family.py KIND FILE SCRIPT ARG…: starts a family, writes its pids to FILE, then goes on as SCRIPT.
+"""windows_family.py KIND FILE SCRIPT ARG…: starts a family, writes its pids to FILE, then continues as SCRIPT.
 
 plain: a child · detached: a child without a console, in its own process group · pipe_holder: a grandchild that
-keeps our output, while its parent is gone.
+keeps our output open while its parent is gone.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""with_family.py KIND SIZE COMMAND…: becomes COMMAND, after it started a family (see family.py) below itself."""
+"""with_family.py KIND SIZE COMMAND…: starts a family (see family.py) below itself, then becomes COMMAND."""
 
 import os
 import sys

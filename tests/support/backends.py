@@ -1,4 +1,4 @@
-"""Commands of backends to put under a sidecar, and requests to them that go round the sidecar."""
+"""Commands of backends for a sidecar, and direct requests to the backends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ASPNET = Path(os.environ.get("ASPNET_BACKEND", Path(__file__).resolve().parents[
 def http_backend(*options: str | float, **named: str | float | bool) -> list[str]:
     """The command of tests/children/http/backend.py: ``http_backend(live_delay=2, ignore_sigterm=True)``.
 
-    The port comes to it by ``{port}``, so that it does so under any profile.
+    ``{port}`` passes the port, so that it works under any profile.
     """
     words = [str(option) for option in options]
     for name, value in named.items():
@@ -30,18 +30,18 @@ def http_backend(*options: str | float, **named: str | float | bool) -> list[str
 
 
 def script_backend(code: str) -> list[str]:
-    """The command of a backend that is only these lines of Python."""
+    """The command of a backend that consists of these lines of Python."""
     return [sys.executable, "-I", "-S", "-c", code]
 
 
 def aspnet_backend() -> list[str]:
-    """The command of the real ASP.NET Core server; its file is missing where the folder is (see ``aspnet_missing``)."""
+    """The command of the real ASP.NET Core server; the file may be missing (see ``aspnet_missing``)."""
     names = ("win-x64", "TestBackend.exe") if sys.platform == "win32" else ("linux-x64", "TestBackend")
     return [str(ASPNET.joinpath(*names))]
 
 
 def aspnet_missing() -> str:
-    """Why the real server cannot be used here, or an empty string."""
+    """Returns why the real server cannot be used here, or an empty string."""
     if sys.platform == "darwin":
         return "the ASP.NET Core test server is built for Linux and Windows"
     path = aspnet_backend()[0]
@@ -58,7 +58,7 @@ def has_ipv6() -> bool:
 
 
 def free_port() -> int:
-    """A port without a listener a moment ago."""
+    """A port that had no listener a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -66,7 +66,7 @@ def free_port() -> int:
 
 
 async def ask(port: int, method: str, target: str, *, timeout: float = 10.0) -> tuple[int, Any]:
-    """Status and body (JSON where it is that, None where empty) of one request straight to a backend."""
+    """Sends one request directly to a backend; returns the status and the body (decoded if JSON, None if empty)."""
 
     def exchange() -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
@@ -85,7 +85,7 @@ async def ask(port: int, method: str, target: str, *, timeout: float = 10.0) -> 
 
 
 async def trouble(port: int, order: str) -> Any:
-    """Orders trouble, e.g. ``trouble(port, "crash?kind=exception")``, and gives back what the backend answered."""
+    """Makes a backend misbehave, e.g. ``trouble(port, "crash?kind=exception")``, and returns its answer."""
     status, body = await ask(port, "POST", f"/trouble/{order}")
     assert status in {200, 202, 204}, (status, body)
     return body

@@ -1,8 +1,8 @@
-"""A protocol client that follows the protocol page alone and shares no code with the sidecar.
+"""A protocol client that is written from the protocol page only and shares no code with the sidecar.
 
 It starts a real ``sidecar serve`` (``SIDECAR_COMMAND``, split as a shell would, else this interpreter with ``-m sidecar``),
-speaks frames with it, records every message, and at its end checks that no process is left. Reading and
-writing happen on threads, so that it works on any event loop and a test can stop reading without stopping the loop.
+exchanges frames with it, records every message, and finally checks that no process is left. Threads read and write,
+so that it works on any event loop and a test can stop reading without stopping the loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.pipes import Message, PipedProcess, pack
 from tests.support.schemas import conversation_mistakes
 
 DEFAULT_TIMEOUT = 60.0
-_MESSAGES_CHECKED = 300  # of each conversation, against the schemas: a fuzz test has too many of them
+_MESSAGES_CHECKED = 300  # per conversation, against the schemas: a fuzz test has too many to check
 
 
 class RemoteError(Exception):
@@ -37,7 +37,7 @@ class RemoteError(Exception):
 
 
 async def failure(answer: Awaitable[Any]) -> RemoteError:
-    """The error that a request is answered with."""
+    """Awaits an answer that must be an error, and returns that error."""
     try:
         result = await answer
     except RemoteError as error:
@@ -46,20 +46,20 @@ async def failure(answer: Awaitable[Any]) -> RemoteError:
 
 
 class SidecarGoneError(Exception):
-    """The stream ended while something was still awaited."""
+    """The stream ended while a test was still waiting."""
 
 
 class SidecarClient:
-    """One sidecar process and the conversation with it. Use it as an async context manager, or ``start`` and ``close``.
+    """One sidecar process and the conversation with it. Use it as an async context manager, or call ``start`` and ``close``.
 
     Args:
-        backend: the command of the backend, put after ``--``; empty: none.
+        backend: the command of the backend, passed after ``--``; empty: none.
         settings: dotted names to values, e.g. ``{"timeouts.startup": 5}``; ``timeouts__startup`` is the same name.
-        flags: further words of the command line before ``--``.
+        flags: additional command-line arguments before ``--``.
         env: additions to the environment; None removes a name.
         data: the data folder; None: a temporary one, removed at the end.
         cwd: the working directory; None: the data folder.
-        expect_exit: what a clean end looks like, checked by ``close``; None: anything.
+        expect_exit: the exit status that ``close`` checks; None: any.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class SidecarClient:
         self.ended = False
         self._next_id = 0
         self._answers: dict[int, list[asyncio.Future[Any]]] = {}
-        self._violations: list[str] = []  # of the protocol; a callback of the loop cannot fail a test
+        self._violations: list[str] = []  # protocol violations; a callback of the loop cannot fail a test
         self._changed: asyncio.Event = asyncio.Event()
 
     # Life
@@ -110,7 +110,7 @@ class SidecarClient:
             await asyncio.to_thread(self._destroy)
 
     async def start(self, *, wait_for_hello: bool = True) -> Self:
-        """Spawns it and awaits its hello."""
+        """Spawns the sidecar and waits for its hello."""
         self._loop = asyncio.get_running_loop()
         self.spawned = time.monotonic()
         self.process = PipedProcess(
@@ -125,7 +125,7 @@ class SidecarClient:
         return self
 
     async def close(self, *, timeout: float = DEFAULT_TIMEOUT) -> int:
-        """Shuts the sidecar down if it still runs, and checks that it ended as expected and left nothing behind."""
+        """Shuts the sidecar down if it still runs, and checks that it exited as expected and left nothing behind."""
         try:
             if self.process.alive and not self.ended:
                 self.process.remember_descendants()
@@ -143,20 +143,20 @@ class SidecarClient:
             await asyncio.to_thread(self._destroy)
 
     async def wait_exit(self, timeout: float = DEFAULT_TIMEOUT) -> int:
-        """The exit status; the recording is complete then."""
+        """Returns the exit status, once the recording is complete."""
         status = await asyncio.to_thread(self.process.wait, timeout)
         await asyncio.sleep(0)
         return status
 
     def kill(self) -> None:
-        """SIGKILL, TerminateProcess: of the process that said hello, which behind a Windows launcher is not the spawned one."""
+        """Kills (SIGKILL, TerminateProcess) the process that sent hello; behind a Windows launcher it is not the spawned one."""
         self.process.kill(self.hello.get("pid"))
         self.expect_exit = None
 
     # Speaking
 
     def request(self, channel: str, *args: Any, request_id: int | None = None) -> asyncio.Future[Any]:
-        """Sends a request; the future has its result, or a RemoteError. ``future.request_id`` is for ``cancel``."""
+        """Sends a request; the future gets its result or a RemoteError. ``future.request_id`` is for ``cancel``."""
         if request_id is None:
             self._next_id += 1
             request_id = self._next_id
@@ -170,16 +170,16 @@ class SidecarClient:
         return answer
 
     async def call(self, channel: str, *args: Any, timeout: float = DEFAULT_TIMEOUT) -> Any:
-        """A request and its result; raises RemoteError."""
+        """Sends a request and returns its result; raises RemoteError."""
         async with asyncio.timeout(timeout):
             return await self.request(channel, *args)
 
     def expect(self, request_id: int, *answers: asyncio.Future[Any]) -> None:
-        """The next answers under that id settle these futures in turn; for requests that go out by ``send_raw``."""
+        """Lets the next answers with that id settle these futures in turn, for requests sent by ``send_raw``."""
         self._answers[request_id] = list(answers)
 
     def cancel(self, request: asyncio.Future[Any]) -> None:
-        """Asks for the cancellation of a request in flight."""
+        """Sends a cancel for a request in flight."""
         self.send({"type": "cancel", "id": request.request_id})  # type: ignore[attr-defined]
 
     def send(self, message: Message) -> None:
@@ -192,7 +192,7 @@ class SidecarClient:
         self.process.write(data)
 
     def close_stdin(self) -> None:
-        """What the sidecar sees when its owner dies."""
+        """Closes stdin, as the death of the owner does."""
         self.process.close_stdin()
 
     def pause_reading(self) -> None:
@@ -200,13 +200,13 @@ class SidecarClient:
         self.process.pause_reading()
 
     def resume_reading(self) -> None:
-        """Reads on."""
+        """Resumes reading."""
         self.process.resume_reading()
 
     # Listening
 
     def mark(self) -> int:
-        """A place in the stream of events, for ``since``."""
+        """Returns the current position in the stream of events, for ``since``."""
         return len(self.events)
 
     async def event(
@@ -217,7 +217,7 @@ class SidecarClient:
         timeout: float = DEFAULT_TIMEOUT,
         since: int = 0,
     ) -> Any:
-        """The payload of the first event of that channel, past ones from ``since`` on included."""
+        """Returns the payload of the channel's first event, including past ones from ``since`` on."""
 
         def find() -> Message | None:
             for message in self.events[since:]:
@@ -231,7 +231,7 @@ class SidecarClient:
         return found["payload"]
 
     async def state(self, name: str, *, timeout: float = DEFAULT_TIMEOUT, since: int = 0) -> Any:
-        """The ``backend:stateChanged`` payload for a state."""
+        """Waits for a state, and returns its ``backend:stateChanged`` payload."""
         return await self.event("backend:stateChanged", lambda it: it["state"] == name, timeout=timeout, since=since)
 
     def payloads(self, channel: str, since: int = 0) -> list[Any]:
@@ -239,7 +239,7 @@ class SidecarClient:
         return [message["payload"] for message in self.events[since:] if message["channel"] == channel]
 
     async def error(self, code: str | None = None, *, timeout: float = DEFAULT_TIMEOUT) -> RemoteError:
-        """The first complaint without an id."""
+        """Waits for the first error without an id."""
 
         def matching() -> list[RemoteError]:
             return [error for error in self.errors if code in {None, error.code}]
@@ -248,7 +248,7 @@ class SidecarClient:
         return matching()[0]
 
     async def until(self, condition: Callable[[], bool], what: str, timeout: float = DEFAULT_TIMEOUT) -> None:
-        """Awaits a condition over what was received."""
+        """Waits until a condition over the received messages is true."""
         deadline = self._loop.time() + timeout
         while not condition():
             self._changed.clear()
@@ -264,7 +264,7 @@ class SidecarClient:
 
     @property
     def stderr_text(self) -> str:
-        """What it has written to stderr so far."""
+        """Returns the stderr output so far."""
         return self.process.stderr.decode("utf-8", "replace")
 
     # On the loop

@@ -1,4 +1,4 @@
-"""A real ``sidecar dashboard`` and a client of its page that is not a browser."""
+"""A real ``sidecar dashboard``, and a client that replaces its page in a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROTOCOL = "sidecar.dashboard.1"
 
 
 class Dashboard:
-    """The command as a process; ``out`` and ``err`` are the lines that it wrote."""
+    """The command's process; ``out`` and ``err`` are the lines that it wrote."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -33,7 +33,7 @@ class Dashboard:
 
     @property
     def addresses(self) -> list[str]:
-        """Every address that it printed, the newest last."""
+        """Every address that the command printed, the newest last."""
         return [found[0] for line in self.out if (found := re.search(r"http://\S+#token=\S+", line))]
 
     @property
@@ -58,7 +58,7 @@ class Dashboard:
             return await self.process.wait()
 
     async def key(self, session: aiohttp.ClientSession) -> str:
-        """Exchanges the newest token."""
+        """Exchanges the newest token for a key."""
         known = len(self.addresses)
         headers = {"Authorization": f"Bearer {self.token}", "Origin": self.origin}
         async with session.post(f"{self.origin}/session", headers=headers) as answer:
@@ -69,7 +69,7 @@ class Dashboard:
 
     @asynccontextmanager
     async def page(self, session: aiohttp.ClientSession, key: str) -> AsyncIterator[Page]:
-        """One tab."""
+        """Opens one tab."""
         socket = await session.ws_connect(
             f"{self.origin}/socket", protocols=(PROTOCOL, f"key.{key}"), origin=self.origin, max_msg_size=0
         )
@@ -86,7 +86,7 @@ class Dashboard:
 
 
 class Page:
-    """The messages of one tab, in the order in which they came."""
+    """The messages of one tab, in order of arrival."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -94,13 +94,13 @@ class Page:
         self._last_id = 0
 
     async def next(self) -> Any:
-        """One frame more."""
+        """Waits for one more frame."""
         frame = await self.socket.receive(LIMIT)
         assert frame.type is aiohttp.WSMsgType.TEXT, frame
         self.seen += [json.loads(line) for line in frame.data.split("\n")]
 
     async def until(self, wanted: Callable[[Any], Any]) -> Any:
-        """The first message that is wanted, of those that came and those that will."""
+        """Returns the first wanted message among the received and future ones."""
         at = 0
         async with asyncio.timeout(LIMIT):
             while True:
@@ -117,7 +117,7 @@ class Page:
         await self.socket.send_str(json.dumps(message))
 
     async def ask(self, channel: str, *args: Any, number: int | None = None) -> Any:
-        """The answer, a response or an error."""
+        """Sends a request and returns the answer, a response or an error."""
         if number is None:
             self._last_id += 1
             number = self._last_id
@@ -130,7 +130,7 @@ class Page:
         return answer["result"]
 
     def forget(self) -> Self:
-        """What came so far is not waited for."""
+        """Drops the messages received so far."""
         self.seen.clear()
         return self
 
@@ -144,7 +144,7 @@ async def dashboard(
     ready: bool = True,
     browser: str | None = None,
 ) -> AsyncIterator[Dashboard]:
-    """Runs it, and ends it the hard way if the test has not ended it; ``browser`` is what Python's webbrowser runs."""
+    """Runs the command, and kills it if the test has not ended it; ``browser`` is the program that Python's webbrowser runs."""
     values = {"paths.data": str(data), **(settings or {})}
     pairs = [word for name, value in values.items() for word in ("--set", f"{name}={toml_value(value)}")]
     process = await asyncio.create_subprocess_exec(

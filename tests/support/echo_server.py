@@ -1,7 +1,7 @@
-"""A child that serves a few handlers over its stdin and stdout with the real Server, and nothing of a backend.
+"""A child without a backend that serves a few handlers over stdin and stdout with the real Server.
 
-``python -m tests.support.echo_server [--max-frame N] [--max-in-flight N]``; its exit status gives the kind of end.
-What ended it is the last line of stderr; reports are the lines before.
+``python -m tests.support.echo_server [--max-frame N] [--max-in-flight N]``; the exit status gives the kind of end.
+The last line of stderr says what ended it; the lines before are reports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATUS = {"owner_lost": 10, "input_done": 11, "framing": 65, "shutdown": 12}
 
 
 class Handlers:
-    """The table; ``backend:logs`` gives that many kilobytes, ``backend:start`` never ends, ``backend:stop`` releases it."""
+    """The handlers: ``backend:logs`` returns so many kilobytes, ``backend:start`` blocks until ``backend:stop`` releases it."""
 
     def __init__(self, server: Server) -> None:
         self.server = server

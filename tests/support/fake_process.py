@@ -1,4 +1,4 @@
-"""A process layer in memory: processes that live, print and die on order."""
+"""A process layer in memory: processes that live, print and die on demand."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ KILLED = ExitStatus(signal=9)
 
 
 class FakeProcess:
-    """One run. By itself it lives for ever, listens nowhere and ends at once on SIGTERM or a kill.
+    """One run. By default it runs forever, does not listen, and exits at once on SIGTERM or a kill.
 
     Attributes:
-        sockets: where it listens.
-        shared: ports on which another process listens, too.
-        worker: the pid of its process that listens, if that is not its first one.
+        sockets: the sockets on which it listens.
+        shared: ports on which another process also listens.
+        worker: the pid of the process that listens, if that is not the root.
         on_interrupt: seconds until SIGTERM ends it; None: it ignores the signal.
         immortal: a kill leaves it alive.
-        signals: what it was sent, in order.
+        signals: the signals sent to it, in order.
     """
 
     def __init__(self, layer: FakeLayer, spec: LaunchSpec, listener: RunListener, pid: int) -> None:
@@ -54,7 +54,7 @@ class FakeProcess:
         self._loop.call_later(seconds, self.listen)
 
     def exit(self, status: ExitStatus, *, gone_after: float = 0.0) -> None:
-        """The root ends; the tree is gone ``gone_after`` seconds later."""
+        """The root exits; the tree is gone ``gone_after`` seconds later."""
         if self.alive:
             self.alive = False
             self.sockets.clear()
@@ -92,8 +92,8 @@ class FakeLayer:
     """Implements ProcessLayer.
 
     Attributes:
-        requested: how many launches were requested so far.
-        runs: every process that was launched, oldest first.
+        requested: the number of launches requested so far.
+        runs: every launched process, oldest first.
         script: called with each new process, before its launch returns.
         errors: raised by the next launches, in order; None: that launch succeeds.
         strangers: listening sockets of other programs.
@@ -129,7 +129,7 @@ class FakeLayer:
         return []
 
     def find_listener(self, port: int) -> list[ListeningSocket]:
-        """Who listens on a port: ours and strangers."""
+        """Returns the listeners on a port: ours and strangers."""
         own = [socket for run in self.runs for socket in run.listeners() or ()]
         return [socket for socket in [*own, *self.strangers] if socket.port == port]
 

@@ -34,7 +34,7 @@ def rule(
     name: str = NAME,
     extra: str = "",
 ) -> str:
-    """The text of a rule; ``extra`` are fields, each ending in a bar."""
+    """The text of a rule; ``extra`` has additional fields, each ending in a bar."""
     text = f"v2.31|Action={action}|Active={'TRUE' if active else 'FALSE'}|Dir={direction}|"
     text += f"Protocol={protocol}|" if protocol is not None else ""
     text += "".join(f"Profile={profile}|" for profile in profiles)
@@ -69,7 +69,7 @@ def snapshot(
     settings: Mapping[tuple[StoreName, str], Mapping[str, int]] | None = None,
     states: Mapping[StoreName, KeyState] | None = None,
 ) -> Snapshot:
-    """What would have been read. None: the key is missing. The firewall is on everywhere unless ``settings`` say else."""
+    """The snapshot of a registry. None: the key is missing. The firewall is on everywhere unless ``settings`` say otherwise."""
     numbers = {("local", key): FIREWALL_ON for key in ("DomainProfile", "StandardProfile", "PublicProfile")}
     keys = {place: Key("read", values) for place, values in {**numbers, **(settings or {})}.items()}
     for store, values in zip(STORES, (policy, mdm, local), strict=True):
@@ -80,5 +80,5 @@ def snapshot(
 
 
 def in_wine() -> bool:
-    """Whether this is Wine, where a firewall is only keys in an unused registry, without any prompt."""
+    """Whether this is Wine, whose firewall is only keys in an unused registry, without a prompt."""
     return sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")

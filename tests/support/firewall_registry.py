@@ -12,12 +12,12 @@ from pathlib import Path
 from sidecar.firewall.registry import STORE_KEYS
 from tests.support.processes import wait_until
 
-_ALL_TESTS = 600.0  # seconds that those of another worker may take
+_ALL_TESTS = 600.0  # seconds that the tests of another worker may take
 
 
 @contextmanager
 def only_writer() -> Iterator[None]:
-    """Keeps the tests of other workers from changing what all see of this machine in the meantime."""
+    """Keeps other workers' tests from changing the machine's registry at the same time."""
     with Path(tempfile.gettempdir(), "firewall-tests").open("w") as lock:
 
         def locked() -> bool:
@@ -31,7 +31,7 @@ def only_writer() -> Iterator[None]:
 
 
 class Store:
-    """Writes what tests need below one key."""
+    """Writes test data below one key."""
 
     def __init__(self, hive: int, prefix: str) -> None:
         self.hive, self.prefix = hive, prefix
@@ -48,7 +48,7 @@ class Store:
         self.write(f"{STORE_KEYS[store]}\\{key}", values)
 
     def delete(self, path: str) -> None:
-        """The key and all below it."""
+        """Deletes the key and everything below it."""
         with winreg.OpenKeyEx(self.hive, path, 0, winreg.KEY_ALL_ACCESS | winreg.KEY_WOW64_64KEY) as key:
             below = [winreg.EnumKey(key, index) for index in range(winreg.QueryInfoKey(key)[0])]
         for name in below:

@@ -1,4 +1,4 @@
-"""Guardians that behave in another way."""
+"""Guardians with changed behaviour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sidecar.process import guardian
 
 
 def change_guardians(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
-    """Each fresh guardian executes the statement first; ``tree`` and ``killing`` of sidecar.process are imported for it."""
+    """Makes each new guardian execute the statement first, with ``tree`` and ``killing`` of sidecar.process imported."""
     *python, code, flag = guardian._command()
     code = code.replace("; from ", f"; from sidecar.process import killing, tree; {statement}; from ", 1)
     monkeypatch.setattr(guardian, "_command", lambda: [*python, code, flag])

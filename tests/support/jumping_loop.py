@@ -1,6 +1,6 @@
-"""An event loop whose clock jumps: when nothing is ready, its time is the next deadline's, without any waiting.
+"""An event loop whose clock jumps: when nothing is ready, its time becomes the next deadline's, without waiting.
 
-For tests in memory. A real descriptor or thread under such a loop would be starved, so none may be used.
+For in-memory tests only: the loop would starve a real descriptor or thread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Selector(selectors.SelectSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """Its time begins at 1000 and advances only by jumps."""
+    """Its time starts at 1000 and advances only by jumps."""
 
     def __init__(self) -> None:
         selector = _Selector()

@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 120.0  # seconds; what a test runs takes one or two, this is for a machine that is busy
+TIMEOUT = 120.0  # seconds; a test's command takes one or two, the rest is for a busy machine
 
 
 def sidecar_command() -> list[str]:
-    """What starts the sidecar: one environment variable points the whole suite at any executable."""
+    """The command that starts the sidecar: an environment variable points the whole suite at any executable."""
     given = os.environ.get("SIDECAR_COMMAND")
     return shlex.split(given, posix=os.name == "posix") if given else [sys.executable, "-m", "sidecar"]
 
 
 def clean_environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """Ours, without what would configure a sidecar or a backend, and with the checkout importable; None removes a name.
+    """Our environment without variables that configure a sidecar or a backend, and with the checkout importable; None removes a name.
 
-    The profile is aura where a test names none: most tests' backends have its endpoints. Without the size of a terminal too: GNU readline exports COLUMNS and LINES wherever it is loaded, as by pytest.
+    The profile is aura unless a test names one: most tests' backends have its endpoints. COLUMNS and LINES are dropped too:
+    GNU readline exports them wherever it is loaded, e.g. by pytest.
     """
     prefixes = ("COLUMNS", "LINES", "SIDECAR_", "AURA_", "ASPNETCORE_", "DOTNET_ENV", "KESTREL__", "FFMPEG_")
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(prefixes)}
@@ -40,9 +41,9 @@ def clean_environment(extra: Mapping[str, str | None] | None = None) -> dict[str
 def run(
     command: Sequence[str | Path], *, env: Mapping[str, str | None] | None = None, check: bool = False, **how: Any
 ) -> subprocess.CompletedProcess[Any]:
-    """Runs a command to its end in ``clean_environment(env)``, by itself without input; ``how`` as subprocess.run has it.
+    """Runs a command to its end in ``clean_environment(env)``, by default without input; ``how`` as for subprocess.run.
 
-    It reads and writes UTF-8; bytes where its ``input`` is bytes, or ``encoding`` is None.
+    Its streams are UTF-8 text; bytes if ``input`` is bytes or ``encoding`` is None.
     """
     encoding = None if isinstance(how.get("input"), bytes) else "utf-8"
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -53,12 +54,12 @@ def run(
 
 
 def run_sidecar(*words: str, **how: Any) -> subprocess.CompletedProcess[Any]:
-    """``run`` of the sidecar with these words."""
+    """Calls ``run`` for the sidecar with these arguments."""
     return run([*sidecar_command(), *words], **how)
 
 
 def toml_value(value: Any) -> str:
-    """A TOML value for ``--set``: JSON's strings, numbers, booleans and arrays are TOML too, its objects are not."""
+    """A TOML value for ``--set``: JSON's strings, numbers, booleans and arrays are valid TOML, its objects are not."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):

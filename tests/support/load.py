@@ -9,18 +9,18 @@ _TIMEOUT = 60.0  # seconds for one answer
 
 
 class Load:
-    """Sends while it is entered; afterwards every request has ended.
+    """Sends requests while the context is active; on leaving it every request has ended.
 
     Attributes:
-        answered: got their whole answer.
-        refused: could not connect.
-        killed: were sent before ``excuse``, and lost their connection before they had an answer.
-        broken: lost it likewise, without that excuse.
-        late: got nothing in time.
+        answered: requests with a complete answer.
+        refused: requests that could not connect.
+        killed: requests sent before ``excuse`` that lost their connection before an answer.
+        broken: the same without that excuse.
+        late: requests that timed out.
     """
 
     def __init__(self, port: int, rate: int, path: str = "/", body: bytes = b"}") -> None:
-        """``rate``: requests a second; ``body``: how a whole answer ends."""
+        """``rate``: requests per second; ``body``: how a complete answer ends."""
         self._request_text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
         self._body = body
         self.answered = self.refused = self.killed = self.broken = self.late = 0
@@ -43,11 +43,11 @@ class Load:
             await asyncio.wait(self._requests)
 
     def excuse(self) -> None:
-        """The backend is killed now: those that are under way may be with it. On a slow machine that is many."""
+        """Call it when the backend is killed: requests in flight may die with it. On a slow machine there are many."""
         self._excused = set(self._requests)
 
     async def settle(self) -> None:
-        """Waits until each request that was sent before has been counted."""
+        """Waits until every request sent so far has been counted."""
         await asyncio.wait(set(self._requests))
 
     async def _send(self) -> None:

@@ -1,4 +1,4 @@
-"""The packed sidecar, where one was built."""
+"""The packed sidecar, if one was built."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MISSING = (
 
 
 def copy_to(folder: Path) -> Path:
-    """A copy of the packed sidecar; gives its program."""
+    """Copies the packed sidecar, and returns the copy's program."""
     source = packed_folder()
     assert source is not None
     shutil.copytree(source, folder, symlinks=True)

@@ -1,6 +1,6 @@
-"""A child process whose stdin, stdout and stderr are served by threads, so that it works on any event loop.
+"""A child process whose stdin, stdout and stderr are handled by threads, so that it works on any event loop.
 
-Part of the independent protocol client: frames as the protocol page gives them, nothing of the sidecar's code.
+Part of the independent protocol client: frames as the protocol page describes them, without the sidecar's code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import psutil
 from . import processes
 
 Message = dict[str, Any]
-GRACE = 2.0  # seconds within which nothing of a tree may be alive: the no-orphan guarantee
+GRACE = 2.0  # seconds until nothing of a tree may be alive: the no-orphan guarantee
 
 
 def pack(message: Any) -> bytes:
@@ -32,7 +32,7 @@ def pack(message: Any) -> bytes:
 
 
 def take_messages(received: bytearray) -> list[Message]:
-    """Takes the whole frames off the front of what was received."""
+    """Removes the complete frames from the front of the received bytes, and returns their messages."""
     messages, position = [], 0
     while len(received) - position >= 4:
         (length,) = struct.unpack_from(">I", received, position)
@@ -45,7 +45,7 @@ def take_messages(received: bytearray) -> list[Message]:
 
 
 def unpack_all(data: bytes) -> list[Message]:
-    """The messages of a whole stream; a cut frame at its end is an error."""
+    """The messages of a complete stream; a truncated frame at the end is an error."""
     received = bytearray(data)
     messages = take_messages(received)
     assert not received, "the stream ends inside a frame"
@@ -99,23 +99,23 @@ class PipedProcess:
     def resume_reading(self) -> None:
         self._may_read.set()
 
-    # Its end
+    # The end of the process
 
     def wait(self, timeout: float) -> int:
-        """Its exit status, when all that it wrote has been read. Blocks."""
+        """Returns the exit status once all output has been read. Blocks."""
         status = self.popen.wait(timeout)
         self._join(5.0)
         return status
 
     def kill(self, pid: int | None = None) -> None:
-        """SIGKILL, TerminateProcess; ``pid``: of the real process where the spawned one is a launcher, as in a Windows venv."""
+        """Kills (SIGKILL, TerminateProcess) the child, or ``pid`` if the child is a launcher, as in a Windows venv."""
         self.remember_descendants()
         if pid not in {None, self.popen.pid}:
             psutil.Process(pid).kill()
         self.popen.kill()
 
     def remember_descendants(self) -> list[psutil.Process]:
-        """Everything below the child now; it is looked for again by ``leftovers``."""
+        """Records the child's current descendants, for ``leftovers``."""
         try:
             found: list[psutil.Process] = psutil.Process(self.popen.pid).children(recursive=True)
         except psutil.Error:
@@ -124,14 +124,14 @@ class PipedProcess:
         return found
 
     def leftovers(self) -> list[str]:
-        """What is alive of all that was ever remembered, after the grace. Blocks."""
+        """Returns the remembered processes that are alive after the grace. Blocks."""
         deadline = time.monotonic() + GRACE
         while (alive := list(filter(processes.lives, self._seen.values()))) and time.monotonic() < deadline:
             time.sleep(0.02)
         return [str(process) for process in alive]
 
     def destroy(self) -> None:
-        """Kills it and all that was remembered. Blocks."""
+        """Kills the child and every remembered process. Blocks."""
         self.remember_descendants()
         for process in self._seen.values():
             try:
@@ -182,7 +182,7 @@ class PipedProcess:
                 while view:
                     view = view[os.write(self.popen.stdin.fileno(), view) :]
         except OSError:
-            pass  # it is gone; the reader notices
+            pass  # the child is gone; the reader notices
         try:
             self.popen.stdin.close()
         except OSError:
@@ -192,4 +192,4 @@ class PipedProcess:
         try:
             self._loop.call_soon_threadsafe(job, *args)
         except RuntimeError:
-            pass  # the test is over and its loop closed
+            pass  # the test has ended and closed its loop

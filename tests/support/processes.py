@@ -1,4 +1,4 @@
-"""Who is alive: what tests ask about processes, without ever counting a zombie."""
+"""Queries about live processes, which never count a zombie."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import psutil
 
 _T = TypeVar("_T")
-DEADLINE = 60.0  # seconds: generous, for a loaded machine; what must be faster says so itself
-# Seconds that a busy machine may add to a limit of the contract; the benchmarks measure the limits themselves. One server
-# answers the system calls of all that Wine runs.
+DEADLINE = 60.0  # seconds: generous, for a busy machine; a test that needs less sets its own limit
+# Seconds that a busy machine may add to a limit of the contract; the benchmarks measure the limits themselves. Under Wine a
+# single server handles the system calls of all processes.
 SLACK = 15.0 if sys.platform == "win32" else 4.0
 
 
@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 
 def live_processes() -> Iterator[Found]:
-    """Every process that is alive and may be seen."""
+    """Every live process that is visible to this one."""
     import psutil
 
     for process in psutil.process_iter():
@@ -50,36 +50,36 @@ def is_alive(pid: int) -> bool:
 
 
 def kill(pid: int) -> None:
-    """SIGKILL, TerminateProcess: its end, without a chance to do anything about it."""
+    """Kills a process (SIGKILL, TerminateProcess), which cannot react."""
     os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
 
 def lives(process: psutil.Process) -> bool:
-    """Whether it still runs, under a pid that is still its own."""
+    """Whether the process still runs, and its pid has not been reused."""
     import psutil
 
     try:
         if not process.is_running():
             return False
         status = process.status()
-        # A zombie with more than one thread is a process whose main thread alone has ended.
+        # A zombie with more than one thread is a process of which only the main thread has ended.
         return status != "dead" and (status != "zombie" or (sys.platform == "linux" and process.num_threads() > 1))
     except psutil.Error:
         return False
 
 
 def marked(marker: str) -> list[Found]:
-    """The live processes that have ``marker`` in their environment or their command line; this one left out."""
+    """The live processes with ``marker`` in their environment or command line, except this one."""
     return list(_marked_on_linux(marker) if sys.platform == "linux" else _marked_elsewhere(marker))
 
 
 def _marked_on_linux(marker: str) -> Iterator[Found]:
-    """Each process is read as soon as it is met, the youngest first: a storm's are gone a moment later."""
+    """Reads each process as soon as it is found, the youngest first: those of a fork storm are gone a moment later."""
     wanted = marker.encode()
     for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):  # noqa: PTH208
-        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+        with contextlib.suppress(OSError, ValueError):  # it has just ended
             command = _read(f"/proc/{pid}/cmdline")
-            if not command:  # the main thread alone may have ended: then another one shows it
+            if not command:  # only the main thread may have ended: another thread still shows it
                 pid = max(map(int, os.listdir(f"/proc/{pid}/task")))  # noqa: PLW2901, PTH208
                 command = _read(f"/proc/{pid}/cmdline")
             environment = _read(f"/proc/{pid}/environ")
@@ -116,7 +116,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def wait_until(condition: Callable[[], _T], deadline: float = DEADLINE, *, what: object = "") -> _T:
-    """Waits until ``condition()`` is true, and gives what it gave. Fails after ``deadline`` seconds."""
+    """Waits until ``condition()`` is true, and returns its value. Fails after ``deadline`` seconds."""
     end = time.monotonic() + deadline
     while not (value := condition()):
         if time.monotonic() > end:
@@ -126,7 +126,7 @@ def wait_until(condition: Callable[[], _T], deadline: float = DEADLINE, *, what:
 
 
 async def until(condition: Callable[[], _T], deadline: float = DEADLINE, *, what: object = "") -> _T:
-    """wait_until for a test that runs in the event loop."""
+    """The same as ``wait_until``, for a test that runs in the event loop."""
     end = time.monotonic() + deadline
     while not (value := condition()):
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Runs of the process layer for tests: a listener that remembers, and commands for the small children."""
+"""Runs of the process layer for tests: a listener that records, and commands for the small children."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Recorder:
         self.survivors = survivors
 
     async def is_gone(self, deadline: float = 20.0) -> list[Survivor]:
-        """Waits for the end of the run, and gives its survivors."""
+        """Waits for the end of the run, and returns its survivors."""
         await until(lambda: self.survivors is not None, deadline, what=lambda: self.order[-3:])
         assert self.survivors is not None
         return self.survivors

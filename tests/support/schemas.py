@@ -30,16 +30,16 @@ def validator(path: str) -> Draft202012Validator:
 
 
 def mistakes(path: str, value: Any) -> list[str]:
-    """What of a value contradicts a schema."""
+    """Describes where a value violates a schema."""
     return [f"{path}: {error.json_path}: {error.message}" for error in validator(path).iter_errors(value)]
 
 
 def conversation_mistakes(recording: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[str]:
-    """What of a recorded conversation contradicts the schemas.
+    """Describes where a recorded conversation violates the schemas.
 
     Args:
-        recording: (``client`` or ``sidecar``, message) in their order. What the client said is believed: tests say
-            wrong things on purpose.
+        recording: (``client`` or ``sidecar``, message) in order. The client's messages are not checked: tests send
+            wrong ones on purpose.
     """
     channels: dict[int, str] = {}
     for speaker, message in recording:

@@ -1,4 +1,4 @@
-"""Supervisor, launcher and monitor over a fake process layer: what the composition root wires, in memory."""
+"""Supervisor, launcher and monitor over a fake process layer, wired in memory as by the composition root."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ COMMAND = [sys.executable, "{port}"]
 
 
 class FakeClient:
-    """Answers in place of the backend.
+    """Answers instead of the backend.
 
     Attributes:
-        port: as BackendClient has it.
-        answer: gives the body of a GET, or raises HttpFailedError.
-        on_post: as ``answer``, for a POST.
-        takes: seconds until either.
+        port: as in BackendClient.
+        answer: returns the body for a GET, or raises HttpFailedError.
+        on_post: the same for a POST.
+        takes: seconds that either takes.
     """
 
     def __init__(self) -> None:
@@ -70,9 +70,9 @@ def failure(message: str, kind: Any, status: int | None = None) -> HttpFailedErr
 
 
 def story(more: Callable[..., dict[str, Any]] | None = None, /, **settings: Any) -> Callable[..., Callable[..., None]]:
-    """Makes a coroutine function a test on a clock that jumps; its first argument is a stage with these settings.
+    """Turns a coroutine function into a test on a jumping clock; its first argument is a stage with these settings.
 
-    ``more`` gives others, from the test's own arguments.
+    ``more`` returns additional settings from the test's own arguments.
     """
 
     def decorate(tell: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -92,9 +92,9 @@ def story(more: Callable[..., dict[str, Any]] | None = None, /, **settings: Any)
 
 
 class FakeSidecar:
-    """Another sidecar on the data folder: its end takes until ``gone_at`` on the loop's clock, or for ever.
+    """Another sidecar on the data folder: it is gone at ``gone_at`` on the loop's clock, or never.
 
-    Has what process.reclaim.Predecessor has.
+    Has the interface of process.reclaim.Predecessor.
     """
 
     owner = ProcessId(4711, 1.0)
@@ -110,12 +110,12 @@ class FakeSidecar:
 
 
 class FakeFolder:
-    """A data folder as the looks at it find it.
+    """A data folder as the supervisor finds it.
 
     Attributes:
         other: the sidecar that is ending there.
-        last_port: that of its backend.
-        settled: what the wait for it gave.
+        last_port: the port of its backend.
+        settled: the result of waiting for it.
     """
 
     def __init__(self, other: FakeSidecar | None = None, last_port: int | None = None) -> None:
@@ -135,12 +135,12 @@ class FakeFolder:
 
 
 class Stage:
-    """Must be made inside a story.
+    """The objects of a test. Must be created inside a story.
 
     Args:
         tmp: for the folders.
-        folder: what an earlier sidecar left there.
-        overrides: settings by their dotted name, in underscores doubled: ``timeouts__startup=5``.
+        folder: what an earlier sidecar left behind.
+        overrides: settings by their dotted name, with double underscores for dots: ``timeouts__startup=5``.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class Stage:
 
     @property
     def now(self) -> float:
-        """Seconds since the story began."""
+        """Seconds since the story started."""
         return round(self.loop.time() - self._began, 6)
 
     @property
@@ -212,11 +212,11 @@ class Stage:
 
     @property
     def moves(self) -> list[str]:
-        """The states that were announced, with their reasons."""
+        """The announced states, with their reasons."""
         return [f"{one.state} {one.reason}" for one in self.seen if isinstance(one, StateChanged)]
 
     def of(self, kind: type) -> list[Any]:
-        """What the stream carried of that kind."""
+        """The events of that kind in the stream."""
         return [one for one in self.seen if isinstance(one, kind)]
 
     @property
@@ -224,14 +224,14 @@ class Stage:
         return self.layer.last
 
     def boots_in(self, seconds: float) -> None:
-        """Every process listens on its port after that time."""
+        """Makes every process listen on its port after that time."""
         self.layer.script = lambda process: process.listen_after(seconds)
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     async def reach(self, state: str, limit: float = 1000.0) -> float:
-        """Waits for a state; gives the time of the story."""
+        """Waits for a state; returns the story's time."""
         end = self.loop.time() + limit
         while self.state != state:
             if self.loop.time() > end:

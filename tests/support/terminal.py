@@ -1,4 +1,4 @@
-"""A program in a real pseudo-terminal: what it writes there, keys for it, and the terminal's own state. POSIX only."""
+"""A program in a real pseudo-terminal: its output, key presses, and the terminal's state. POSIX only."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ import psutil
 
 from tests.support.processes import DEADLINE
 
-# It must lead a session and own the terminal as a shell's job does, otherwise Ctrl+C reaches no process.
+# The program must lead a session and own the terminal as a shell's job does, otherwise Ctrl+C reaches no process.
 _OWNER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])|\x07")
 
 
 def shown(data: bytes) -> str:
-    """The text without what only moves the cursor or sets colours.
+    """The text without sequences that only move the cursor or set colours.
 
-    Ctrl+C makes the terminal forget what it has not shown yet, also in the middle of a character (termios(3), NOFLSH).
+    Ctrl+C makes the terminal discard pending output, even in the middle of a character (termios(3), NOFLSH).
     """
     return _CONTROL.sub("", data.decode("utf-8", "replace"))
 
 
 class Terminal:
-    """Use it as a context manager; at its end the program is killed if it still runs.
+    """Use it as a context manager; on exit the program is killed if it still runs.
 
     Attributes:
-        written: all bytes that came out.
+        written: all output bytes.
         before: the terminal's attributes before the program ran.
     """
 
@@ -67,47 +67,47 @@ class Terminal:
         self.close()
 
     def close(self) -> None:
-        """As if its window were closed: the kernel sends SIGHUP, and nothing can be read or written any more."""
+        """Closes the terminal like its window: the kernel sends SIGHUP, and nothing can be read or written any more."""
         if not self._closed:
             self._closed = True
             os.close(self._slave)
             os.close(self._master)
 
     def attributes(self) -> list[Any]:
-        """What tcgetattr gives: modes, speeds, characters."""
+        """The result of tcgetattr: modes, speeds, characters."""
         return termios.tcgetattr(self._slave)
 
     def resize(self, columns: int, lines: int) -> None:
-        """The kernel notifies the program with SIGWINCH."""
+        """Resizes the terminal; the kernel notifies the program with SIGWINCH."""
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def press(self, keys: str) -> None:
-        """Keys, Ctrl+C among them, as if typed."""
+        """Sends keys, including Ctrl+C, as if typed."""
         os.write(self._master, keys.encode())
 
     def kill(self, number: signal.Signals) -> None:
-        """A signal to the program alone."""
+        """Sends a signal to the program only."""
         self.process.send_signal(number)
 
     def kill_session(self) -> None:
-        """Everything that it started too: a shell's jobs are its own process groups."""
+        """Kills everything that the program started, too: each of a shell's jobs is a process group."""
         for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
             with contextlib.suppress(psutil.NoSuchProcess):  # a shell's completion may just have ended
                 process.kill()
 
     def read(self, seconds: float) -> bytes:
-        """What comes within that time, or nothing."""
+        """Reads the output that arrives within that time, possibly nothing."""
         if not select.select([self._master], [], [], seconds)[0]:
             return b""
         try:
             data = os.read(self._master, 1 << 16)
-        except OSError:  # EIO: no process has the other side open
+        except OSError:  # EIO: no process has the other end open
             data = b""
         self.written += data
         return data
 
     def wait_for(self, pattern: str, *, since: int = 0, deadline: float = DEADLINE) -> re.Match[str]:
-        """Reads until what was written after ``since`` bytes holds the pattern."""
+        """Reads until the output after ``since`` bytes matches the pattern."""
         end = time.monotonic() + deadline
         while not (found := re.search(pattern, shown(self.written[since:]))):
             if time.monotonic() > end:
@@ -116,7 +116,7 @@ class Terminal:
         return found
 
     def wait(self, deadline: float = DEADLINE) -> int:
-        """The exit status; all that was written has been read then."""
+        """Returns the exit status once all output has been read."""
         end = time.monotonic() + deadline
         while self.process.poll() is None:
             assert time.monotonic() < end, f"still runs after {deadline} s:\n{shown(self.written)[-4000:]}"

@@ -1,7 +1,7 @@
-"""Every block of code on every page is run by a test, or checked here as far as it can be without running it.
+"""Every code block on every page is run by a test, or checked here as far as possible without running it.
 
-A comment above a block says how: ``<!-- in: PLACE -->`` is run by tests/contract/test_pages.py; ``file`` and ``run`` name it
-for a separate test; ``part of`` is a fragment, which is only parsed; ``not run`` gives the reason.
+A comment above a block says how: tests/contract/test_pages.py runs ``<!-- in: PLACE -->``; ``file`` and ``run`` name the block
+for a separate test; ``part of`` marks a fragment, which is only parsed; ``not run`` gives the reason.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sidecar.wire.messages import StateName
 from tools import read
 from tools.pages import Block, pages
 
-# The gate runs these as they stand, in an empty folder: see "as_written" in .ci/run.
+# The gate runs these verbatim in an empty folder: see "as_written" in .ci/run.
 BY_THE_GATE = {("README.md", "python3 -m venv"), ("README.md", ".venv/bin/python -m pytest")}
 _RUNNERS = {"run": "tests/contract/test_readme_commands.py", "file": "electron-shim/test/guide.test.js"}
 # bat: commands.py compares it with the block for sh, and a workflow runs it. ts: generated. hex: protocol_page.py decodes it.
@@ -31,7 +31,7 @@ _TEXT = {"", "text"}  # what a program prints
 
 
 def check() -> Iterator[str]:
-    """Blocks that cannot be parsed, name something that does not exist, or that nothing runs."""
+    """Finds blocks that cannot be parsed, that name something that does not exist, or that nothing runs."""
     blocks = [block for one in pages() for block in one.blocks()]
     for block in blocks:
         yield from (f"{block}: {text}" for text in mistakes(block))
@@ -55,12 +55,12 @@ def check() -> Iterator[str]:
 
 
 def is_run_by_the_gate(block: Block) -> bool:
-    """Whether .ci/run runs it as it stands."""
+    """Whether .ci/run runs the block verbatim."""
     return any(block.page == name and block.text.startswith(start) for name, start in BY_THE_GATE)
 
 
 def mistakes(block: Block) -> Iterator[str]:
-    """What is wrong with one block, as far as Python can say."""
+    """Yields what is wrong with one block, as far as Python can tell."""
     kind, value = block.mark
     if kind == "not run":
         if len(value.split()) < 3:
@@ -111,7 +111,7 @@ _PARSERS: dict[str, Callable[[Block], object]] = {
 
 
 def _scripts(text: str) -> list[str]:
-    """The scripts that a page loads."""
+    """Returns the scripts that a page loads."""
     found: list[str] = []
 
     class Reader(html.parser.HTMLParser):
@@ -123,12 +123,12 @@ def _scripts(text: str) -> list[str]:
 
 
 def _javascript(block: Block) -> Iterator[str]:
-    """What Node refuses to parse; nothing where there is no Node.js."""
+    """Yields what Node.js refuses to parse; nothing if Node.js is not installed."""
     node = shutil.which("node")
     if node is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        # A module may await at its top level, which the fragments on the pages do.
+        # A module allows await at its top level, which the fragments on the pages use.
         Path(folder, "block.mjs").write_text(block.text, encoding="utf-8")
         command = [node, "--check", "block.mjs"]
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
@@ -137,7 +137,7 @@ def _javascript(block: Block) -> Iterator[str]:
 
 
 def unknown_exports(block: Block) -> Iterator[str]:
-    """Names that the package does not export, by its sources: what npm installed may be missing, or of another day."""
+    """Yields names that the package's sources do not export. An installed package may be missing or out of date."""
     exports = json.loads(read("electron-shim/package.json"))["exports"]
     for names, entry in re.findall(r'\{ ([^}]+) \} = require\("electron-backend-sidecar(/[\w.]+)?"\)', block.text):
         target = exports.get(f".{entry}", {}).get("require")

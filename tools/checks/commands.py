@@ -1,4 +1,4 @@
-"""Commands within sentences and in the README's table are commands of this program."""
+"""Commands in sentences and in the README's table exist in this program."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tools.pages import Page, page, pages
 
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _STARTS = re.compile(r"python -m (sidecar|tools|tests)\b|sidecar( |$)")
-MAX_README_LINES = 240  # it leads to docs/, whose pages may be as long as they need
+MAX_README_LINES = 240  # it links to docs/, whose pages may have any length
 
 
 def check() -> Iterator[str]:
-    """Commands and options that do not exist, and commands that the README does not list."""
+    """Finds commands and options that do not exist, and commands that the README does not list."""
     for one in pages():
         for code in sorted(set(_CODE.findall(one.text))):
             if _STARTS.match(code) and (text := mistake(code)):
@@ -30,7 +30,7 @@ def check() -> Iterator[str]:
 
 
 def mistake(code: str) -> str:
-    """What of a command does not exist; empty: all of it does."""
+    """Returns the part of a command that does not exist, or an empty string."""
     words = code.removeprefix("python -m ").partition(" -- ")[0].replace("\\|", " ").split()
     if words[0] != "sidecar":
         module = ROOT.joinpath(*words[0].split("."))
@@ -62,7 +62,7 @@ def _table(readme: Page) -> Iterator[str]:
 
 
 def _aliases(readme: Page) -> Iterator[str]:
-    """The two commands of the README are the same on both systems."""
+    """Checks that the README's two commands are the same on both systems."""
     for language, folder in (("sh", ".venv/bin/"), ("bat", ".venv\\Scripts\\")):
         commands = re.findall(rf"```{language}\n(.+?)\n```", readme.text, re.DOTALL)[:2]
         install, test = commands if len(commands) == 2 else ("", "")

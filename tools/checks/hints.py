@@ -9,14 +9,14 @@ from tools import PACKAGE, ROOT
 
 
 def check() -> Iterator[str]:
-    """Its last character is a full stop, or closes a command that is to be typed."""
+    """Checks that each hint ends with a full stop, or with a command to type."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for line, text in unfinished(path.read_text(encoding="utf-8")):
             yield f"{path.relative_to(ROOT).as_posix()}:{line}: the hint is not a sentence: {text}"
 
 
 def unfinished(source: str) -> Iterator[tuple[int, str]]:
-    """Line and last words of each hint that does not end as a sentence."""
+    """Yields line and last words of each hint that does not end as a sentence."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.keyword) and node.arg == "hint":
             text = node.value

@@ -44,8 +44,8 @@ LAYERS = {
     "__main__": 8,
 }
 BASE = "sidecar"  # the package itself: its version, below everything
-# Upwards: the log opens its file as all files of the data folder are opened. Within a layer: settings report mistakes as errors; the entry points hand over to one another; the dashboard reaches its
-# sidecar as the console tools do.
+# Upwards: the log opens its file like all files of the data folder. Within a layer: settings report mistakes as errors; the entry
+# points call one another; the dashboard reaches its sidecar as the console tools do.
 EXCEPTIONS = {
     ("log", "process"),
     ("settings", "errors"),
@@ -59,7 +59,7 @@ EXCEPTIONS = {
     ("dashboard", "console"),
 }
 MAX_LINES = 400
-# Only these packages know the platform. Any other module that does is listed with its reason, at most five.
+# Only these packages depend on the platform. Any other module that does is listed with its reason, at most five.
 PLATFORM_PACKAGES = {"process", "firewall"}
 PLATFORM_EXCEPTIONS = {
     "boot": "before hello it sets signals and stderr by hand: each import would cost more than that",
@@ -80,7 +80,7 @@ class Import(NamedTuple):
 
 
 def package_of(module: str) -> str:
-    """The package that a module belongs to, by the longest name that LAYERS knows."""
+    """Returns a module's package, by the longest name in LAYERS."""
     parts = module.split(".")
     for length in (2, 1):
         name = ".".join(parts[:length])
@@ -90,7 +90,7 @@ def package_of(module: str) -> str:
 
 
 def imports_of(module: str, source: str, *, is_package: bool, modules: set[str]) -> Iterator[Import]:
-    """Every import of our own package in ``source``."""
+    """Yields every import of our own package in ``source``."""
     package = module.split(".") if is_package else module.split(".")[:-1]
     known = {name for whole in modules for name in (whole, whole.rpartition(".")[0])}
     for node in ast.walk(ast.parse(source)):
@@ -113,7 +113,7 @@ def imports_of(module: str, source: str, *, is_package: bool, modules: set[str])
 
 
 def complaint(one: Import) -> str | None:
-    """Why an import is not allowed, or None."""
+    """Returns why an import is not allowed, or None."""
     source, target = package_of(one.source), package_of(one.target)
     if BASE in {source, target} or source == target or (source, target) in EXCEPTIONS:
         return None
@@ -126,7 +126,7 @@ def complaint(one: Import) -> str | None:
 
 
 def platform_uses(source: str) -> Iterator[tuple[int, str]]:
-    """Lines that ask which system this is, or import what one system alone has."""
+    """Yields lines that query the system, or import a module of only one system."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if (node.value.id, node.attr) in _PLATFORM_FACTS:
@@ -142,7 +142,7 @@ def platform_uses(source: str) -> Iterator[tuple[int, str]]:
 
 
 def platform_complaints(sources: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with where the platform is known; ``sources``: module → text."""
+    """Yields violations of the rule about the platform; ``sources``: module → text."""
     known = {module for module, source in sources.items() if any(platform_uses(source))}
     known = {module for module in known if module.partition(".")[0] not in PLATFORM_PACKAGES}
     for module in sorted(known - PLATFORM_EXCEPTIONS.keys()):
@@ -155,7 +155,7 @@ def platform_complaints(sources: Mapping[str, str]) -> Iterator[str]:
 
 
 def windows_by_variable(source: str) -> Iterator[tuple[int, str]]:
-    """Where Windows' folder or shell is found by a variable: who starts the app chooses it; GetSystemDirectoryW is used."""
+    """Yields lines that find Windows' folder or shell by a variable, which whoever starts the app chooses. Use GetSystemDirectoryW."""
     for line, text in enumerate(source.splitlines(), 1):
         if found := re.search(
             r"get(?:env)?\(\"(SYSTEMROOT|SystemRoot|WINDIR|COMSPEC)\"|environ\[\"(\w+ROOT|WINDIR)", text
@@ -164,7 +164,7 @@ def windows_by_variable(source: str) -> Iterator[tuple[int, str]]:
 
 
 def modules() -> dict[str, Path]:
-    """Every module of the package by its dotted name below ``sidecar``."""
+    """Returns every module of the package by its dotted name below ``sidecar``."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -173,7 +173,7 @@ def modules() -> dict[str, Path]:
 
 
 def circles(graph: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """Circles of imports, those for types alone included; ``graph``: module → what it imports."""
+    """Yields import cycles, including those only for types; ``graph``: module → its imports."""
     sorter = TopologicalSorter(graph)
     try:
         sorter.prepare()
@@ -182,7 +182,7 @@ def circles(graph: Mapping[str, Iterable[str]]) -> Iterator[str]:
 
 
 def check() -> Iterator[str]:
-    """Imports that go up, sideways or round in a circle, packages without a layer, files that are too long, and modules that should not know the platform."""
+    """Finds imports that go up, sideways or in a cycle, packages without a layer, files that are too long, and modules that must not depend on the platform."""
     for path in sorted((PACKAGE / "dashboard" / "page").rglob("*")):
         if path.is_file() and "vendor" not in path.parts:
             yield from too_long(path, path.read_text(encoding="utf-8"))
@@ -197,7 +197,7 @@ def check() -> Iterator[str]:
         yield from too_long(path, source)
         yield from (f"{place}:{line}: {text}" for line, text in windows_by_variable(source))
         imports = list(imports_of(module, source, is_package=path.name == "__init__.py", modules=set(ours)))
-        # A package's face imports its modules, and a module of it may import its siblings: only modules count.
+        # A package's __init__ imports its modules, and each of these may import its siblings: only modules count.
         graph[module] = {one.target for one in imports if ours.get(one.target, path).name != "__init__.py"} - {module}
         for one in imports:
             if text := complaint(one):
@@ -206,6 +206,6 @@ def check() -> Iterator[str]:
 
 
 def too_long(path: Path, text: str) -> Iterator[str]:
-    """A finding for a file that has too many lines."""
+    """Yields a finding for a file that has too many lines."""
     if (length := len(text.splitlines())) > MAX_LINES:
         yield f"{path.relative_to(ROOT).as_posix()}: {length} lines; at most {MAX_LINES}"

@@ -1,4 +1,4 @@
-"""Links between pages lead to files and headings that exist, and every page can be reached."""
+"""Links between pages lead to existing files and headings, and every page is reachable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tools.pages import Page, page, pages
 
 
 def check() -> Iterator[str]:
-    """Dead links, pages that nothing links to, and pages missing from the indexes."""
+    """Finds dead links, pages that nothing links to, and pages missing from the indexes."""
     every = pages()
     for one in every:
         yield from dead(one)
@@ -26,7 +26,7 @@ def check() -> Iterator[str]:
 
 
 def dead(one: Page) -> Iterator[str]:
-    """The links of a page that lead nowhere."""
+    """Yields the dead links of a page."""
     for target in one.links():
         file, _, anchor = target.partition("#")
         there = (one.path.parent / file).resolve() if file else one.path

@@ -1,4 +1,4 @@
-"""Whatever a page names as a channel, an event, a setting or a method of the page's objects exists."""
+"""Every channel, event, setting and method that a page of the documentation names exists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPTIONS = {"onLog", "onFatal"}  # of attachSidecar
 
 
 def check() -> Iterator[str]:
-    """Names that do not exist."""
+    """Finds names that do not exist."""
     types = "".join(read(f"electron-shim/types/{name}.d.ts") for name in ("renderer", "preload", "main"))
     methods = set(re.findall(r"^  (?:readonly )?(\w+)[(:]", types, re.MULTILINE))
     for one in pages():
@@ -29,7 +29,7 @@ def check() -> Iterator[str]:
 
 
 def unknown_names(one: Page, methods: set[str]) -> Iterator[str]:
-    """Those of one page.
+    """Yields the unknown names of one page.
 
     Args:
         one: the page.
@@ -48,5 +48,5 @@ def unknown_names(one: Page, methods: set[str]) -> Iterator[str]:
 
 
 def error_kinds(kind: type[SidecarError] = SidecarError) -> list[type[SidecarError]]:
-    """The tree of errors."""
+    """Returns the tree of errors as a list."""
     return [kind, *(one for child in kind.__subclasses__() for one in error_kinds(child))]

@@ -1,4 +1,4 @@
-"""What docs/architecture.md, docs/security.md and docs/unverified.md say about the product and the repository."""
+"""The statements of docs/architecture.md, docs/security.md and docs/unverified.md about the product and the repository are true."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PATH = re.compile(r"`((?:sidecar|electron-shim|schemas|tests|tools|docs|packagi
 
 
 def check() -> Iterator[str]:
-    """What is not so."""
+    """Finds statements that are not true."""
     for name in ("docs/architecture.md", "docs/unverified.md", "CONTRIBUTING.md"):
         for path in sorted(set(_PATH.findall(read(name)))):
             if not (ROOT / path).exists():

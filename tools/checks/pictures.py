@@ -1,4 +1,4 @@
-"""The pictures of the pages, made by ``python -m tests.screens``, show what the program draws now."""
+"""The documentation's pictures, made by ``python -m tests.screens``, show what the program draws today."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDTH = 96
 
 
 def check() -> Iterator[str]:
-    """Pictures that are out of date or load something from elsewhere, and keys that the page does not list."""
+    """Finds pictures that are out of date or load something from elsewhere, and keys that the page does not list."""
     yield from _watch_of_the_readme()
     for name, words in _SHOWN.items():
         path = f"docs/images/{name}.svg"

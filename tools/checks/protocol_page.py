@@ -1,4 +1,4 @@
-"""docs/protocol.md against the product; its tables are generated."""
+"""docs/protocol.md matches the product; its tables are generated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATH = "docs/protocol.md"
 
 
 def check() -> Iterator[str]:
-    """What the page says wrongly, and what it leaves out."""
+    """Finds wrong statements and omissions on the page."""
     one = page(PATH)
     shown = [message for block in one.blocks() if block.language == "json" for message in values(block.text)]
     yield from invalid(shown, {code.strip("`") for code, *_ in one.rows("Errors")})
@@ -34,7 +34,7 @@ def check() -> Iterator[str]:
 
 
 def invalid(shown: list[dict[str, Any]], codes: set[str]) -> Iterator[str]:
-    """Shown messages that the schemas refuse, with what they carry, and types of message that are not shown."""
+    """Yields shown messages that the schemas refuse, with their payloads, and message types that are not shown."""
     schemas = import_module("tests.support.schemas")
     index, mistakes = schemas.index(), schemas.mistakes
     for kind in sorted(set(index["messages"]) - {message["type"] for message in shown}):

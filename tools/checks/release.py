@@ -1,4 +1,4 @@
-"""Version, package versions and changelog agree, by .ci/release_check.py, and the changelog can be released from."""
+"""Version, package versions and changelog match (.ci/release_check.py), and the changelog is ready for a release."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import facts
 
 
 def check() -> Iterator[str]:
-    """Disagreements, and what is wrong with the changelog."""
+    """Finds mismatches, and mistakes in the changelog."""
     script = runpy.run_path(str(ROOT / ".ci" / "release_check.py"))
     yield from script["disagreements"](ROOT, None)
     log: dict[str, tuple[str, str]] = script["sections"](read("CHANGELOG.md"))
@@ -20,7 +20,7 @@ def check() -> Iterator[str]:
 
 
 def changelog(log: dict[str, tuple[str, str]], version: str) -> Iterator[str]:
-    """What keeps a changelog, version → (date, text), from being released from."""
+    """Yields what makes a changelog, version → (date, text), unfit for a release."""
     dates = [day for name, (day, _) in log.items() if name != "Unreleased"]
     yield from facts(
         "CHANGELOG.md",

@@ -1,4 +1,4 @@
-"""Pinned packages: within the bounds of pyproject.toml, the same under Windows, with hashes, and without an address."""
+"""Pinned packages are within the bounds of pyproject.toml, the same on Windows, with hashes, and without an address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pin(NamedTuple):
 
 
 def check() -> Iterator[str]:
-    """Pins that do not fit, lack a hash, or name a registry."""
+    """Finds pins that do not match, lack a hash, or name a registry."""
     packed: dict[str, Pin] = {}
     for path in (*PACKED, TRIED):
         yield from unlocked(path, read(path))
@@ -39,7 +39,7 @@ def check() -> Iterator[str]:
 
 
 def pins(text: str) -> dict[str, Pin]:
-    """Package → pin, of a requirements file."""
+    """Returns package → pin of a requirements file."""
     found = re.finditer(r"^([A-Za-z0-9_.-]+)==([^ ;\\\n]+)((?:.*\\\n)*.*)", text, re.MULTILINE)
     return {
         one[1].lower().replace("_", "-"): Pin(one[2], frozenset(re.findall(r"--hash=(\S+)", one[3]))) for one in found
@@ -47,18 +47,18 @@ def pins(text: str) -> dict[str, Pin]:
 
 
 def unlocked(path: str, text: str) -> Iterator[str]:
-    """Pins without a hash, and addresses: the installer's configuration says where packages come from."""
+    """Yields pins without a hash, and addresses: the installer's configuration says where packages come from."""
     if "://" in text:
         yield f"{path}: names an address"
     yield from (f"{path}: {name} has no hash" for name, pin in pins(text).items() if not pin.hashes)
 
 
 def unlocked_packages(lock: str, package: str) -> Iterator[str]:
-    """The same of npm's lock file, and whether ``npm ci`` will take it.
+    """Yields the same for npm's lock file, and why ``npm ci`` would refuse it.
 
     Args:
-        lock: its text.
-        package: that of package.json. Its own platform packages have no hash: they are built after it.
+        lock: the lock file's text.
+        package: the text of package.json. Its own platform packages have no hash: they are built later.
     """
     if "://" in re.sub(r'"(url|funding)": .*', "", lock):
         yield "names an address; write it with omit-lockfile-registry-resolved"
@@ -73,7 +73,7 @@ def unlocked_packages(lock: str, package: str) -> Iterator[str]:
 
 
 def misfit(requirement: str, packed: dict[str, Pin]) -> Iterator[str]:
-    """Why a dependency of pyproject.toml is not met by the pins."""
+    """Returns why the pins do not meet a dependency of pyproject.toml."""
     (name, low), below = re.findall(r"^([\w-]+)>=([\d.]+)", requirement)[0], re.findall(r"<([\d.]+)", requirement)
     if not below:
         yield f"pyproject.toml: {requirement} has no upper bound"

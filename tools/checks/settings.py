@@ -1,4 +1,4 @@
-"""The comment at each setting gives its meaning and, for a number, its unit; docs/settings.md is made from them."""
+"""Each setting's comment gives its meaning and, for a number, its unit; docs/settings.md is generated from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBERS = (inspect.IntType, inspect.FloatType)
 
 
 def check() -> Iterator[str]:
-    """What a row of the page would lack."""
+    """Finds what a row of the page would lack."""
     for section in sections():
         entries = docstrings.entries(docstrings.section_kind(section))
         for key, kind in field_types(section).items():

@@ -15,7 +15,7 @@ _OURS = ("BACKEND_", "PORT_", "STARTUP_", "STOP_", "RESTART_")
 
 
 def check() -> Iterator[str]:
-    """What is missing or does not exist."""
+    """Finds what is missing or does not exist."""
     one = page("docs/troubleshooting.md")
     for heading in re.findall(r"^## (.+)$", one.text, re.MULTILINE):
         rows = one.rows(heading)

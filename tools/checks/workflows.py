@@ -1,4 +1,4 @@
-"""What no linter knows about our workflows: what they must cover, and what they may do."""
+"""Checks our workflows for what no linter knows: what they must cover, and what they may do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from . import facts
 
 _FOLDER = ".github/workflows"
 _READ = [("contents", "read")]
-# To make the release; to prove to npm which workflow publishes.
+# To create the release; to prove to npm which workflow publishes.
 _RIGHTS = {("release.yml", "publish"): [("contents", "write")], ("release.yml", "npm"): [*_READ, ("id-token", "write")]}
 _PIN = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def check() -> Iterator[str]:
-    """What the workflows lack, and what they may not do."""
+    """Finds what the workflows lack, and what they may not do."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / _FOLDER).glob("*.yml"))}
     yield from unpinned(texts)
     for name, text in texts.items():
@@ -35,7 +35,7 @@ def check() -> Iterator[str]:
 
 
 def jobs(text: str) -> dict[str, str]:
-    """The text of each job of a workflow."""
+    """Returns the text of each job of a workflow."""
     body = text.partition("\njobs:\n")[2]
     found = list(re.finditer(r"^  ([\w-]+):\n", body, re.MULTILINE))
     ends = [*(match.start() for match in found), len(body)][1:]
@@ -43,7 +43,7 @@ def jobs(text: str) -> dict[str, str]:
 
 
 def unpinned(texts: Mapping[str, str]) -> Iterator[str]:
-    """Actions of others that are not pinned to a commit with its version, or that are used in two versions."""
+    """Yields third-party actions that are not pinned to a commit with its version, or that are used in two versions."""
     versions: dict[str, str] = {}
     for name, text in texts.items():
         for used in re.findall(r"uses: (.+)$", text, re.MULTILINE):
@@ -57,7 +57,7 @@ def unpinned(texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def unbounded(place: str, body: str, allowed: list[tuple[str, str]]) -> Iterator[str]:
-    """A job without a time limit, or with other rights than it is allowed."""
+    """Yields a job without a time limit, or with permissions that it should not have."""
     if "    uses: ./" not in body and not re.search(r"^    timeout-minutes: \d+$", body, re.MULTILINE):
         yield f"{place}: has no timeout-minutes"
     rights = re.findall(r"^      ([\w-]+): (read|write)\b", body.partition("permissions:\n")[2], re.MULTILINE)
@@ -75,7 +75,7 @@ def _suite(suite: str) -> Iterator[str]:
 
 
 def _release(texts: Mapping[str, str]) -> Iterator[str]:
-    """A release comes from a tag alone, is checked first, needs every other workflow, and publishes what was built."""
+    """Checks that a release comes only from a tag, is checked first, needs every other workflow, and publishes what was built."""
     release = jobs(texts["release.yml"])
     publish = release["publish"]
     called = {job for job, text in release.items() if "uses: ./" in text}

@@ -26,15 +26,15 @@ COMMAND = "python -m tools.generate"
 
 
 def pretty(value: Any) -> str:
-    """JSON as it is kept in the repository."""
+    """Formats JSON as in the repository."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def generated(root: Path) -> dict[str, str]:
-    """Path → text, from the tables and docstrings of the imported package.
+    """Returns path → text, from the tables and docstrings of the imported package.
 
     Args:
-        root: the checkout. Read for what stands around a generated region, and for the parts of the shim's preload.
+        root: the checkout. Read for the text around generated regions, and for the parts of the shim's preload.
     """
 
     def old(path: str) -> str:
@@ -64,7 +64,7 @@ def generated(root: Path) -> dict[str, str]:
 
 
 def drift(root: Path, files: dict[str, str]) -> list[str]:
-    """One line for each file that differs, is missing, or is left over."""
+    """Returns one line for each file that differs, is missing, or is left over."""
     out = []
     for path, text in files.items():
         target = root / path
@@ -76,7 +76,7 @@ def drift(root: Path, files: dict[str, str]) -> list[str]:
 
 
 def leftovers(root: Path, files: dict[str, str]) -> list[str]:
-    """Files in generated folders that nothing gives any more. Golden frames count only where they could be made."""
+    """Returns files in generated folders that are no longer generated. Golden frames count only if they could be generated."""
     folders = ["schemas/messages", "schemas/channels", "schemas/events"]
     if any(path.startswith("tests/golden/") for path in files):
         folders.append("tests/golden/frames")
@@ -85,7 +85,7 @@ def leftovers(root: Path, files: dict[str, str]) -> list[str]:
 
 
 def write(root: Path, files: dict[str, str]) -> list[str]:
-    """Writes what differs and deletes what is left over; gives the changed paths."""
+    """Writes files that differ and deletes those left over; returns the changed paths."""
     changed = leftovers(root, files)
     for path in changed:
         (root / path).unlink()

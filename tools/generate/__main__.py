@@ -1,4 +1,4 @@
-"""``python -m tools.generate [--check] [--release]``: writes everything generated, or only compares it (status 1 on drift)."""
+"""``python -m tools.generate [--check] [--release]``: writes the generated files, or only compares them (status 1 on drift)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import drift, generated, golden, release, write
 
 
 def main() -> int:
-    """The command. Prints one line for each file that differs or was written."""
+    """Runs the command. Prints one line for each file that differs or was written."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("--check", action="store_true", help="compare only")
     parser.add_argument("--release", action="store_true", help="also record the schemas as those of this version")

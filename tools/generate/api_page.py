@@ -12,7 +12,7 @@ from .typescript import listener_name, method_name
 
 
 def filled(text: str) -> str:
-    """The page with today's methods."""
+    """Returns the page with the current methods."""
     return regions.filled(text, {"methods": _methods, "listeners": _listeners})
 
 

@@ -1,4 +1,4 @@
-"""The table of packages in docs/architecture.md, from the real imports."""
+"""The table of packages in docs/architecture.md, from the actual imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .regions import row
 
 
 def filled(text: str) -> str:
-    """The page with today's table."""
+    """Returns the page with the current table."""
     return regions.filled(text, {"packages": _packages})
 
 
@@ -31,6 +31,6 @@ def _packages() -> Iterator[str]:
 
 
 def _purpose(path: Path) -> str:
-    """The first line of a module's docstring."""
+    """Returns the first line of a module's docstring."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.partition("\n")[0].replace("``", "`")

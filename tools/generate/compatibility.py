@@ -1,4 +1,4 @@
-"""Whether a schema only grew: what the old one took, the new one takes, and what it promised is still promised."""
+"""Checks that a schema only grew: the new one accepts everything that the old one did, and keeps its promises."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Schema = dict[str, Any]
 
 
 def shrinkages(old: Schema, new: Schema, *, promised: bool) -> list[str]:
-    """Each way in which the new schema takes less than the old.
+    """Returns each way in which the new schema accepts less than the old one.
 
     Args:
-        old: the released one.
-        new: today's.
-        promised: the sidecar sends this (a result, an event): keys that clients rely on must stay required, too.
+        old: the released schema.
+        new: the current schema.
+        promised: the sidecar sends this (a result, an event), so keys that clients rely on must also stay required.
     """
     return list(_Comparison(old.get("$defs", {}), new.get("$defs", {}), promised).compare(old, new, "$"))
 
@@ -23,7 +23,7 @@ def shrinkages(old: Schema, new: Schema, *, promised: bool) -> list[str]:
 def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     if "$ref" in schema:
         return definitions[schema["$ref"].rpartition("/")[2]]
-    if len(schema.get("allOf", ())) == 1:  # a reference beside a default
+    if len(schema.get("allOf", ())) == 1:  # a reference with a default
         return _resolved(schema["allOf"][0], definitions)
     return schema
 
@@ -40,7 +40,7 @@ class _Comparison:
     promised: bool
 
     def compare(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
-        """Every branch of the old must be taken by one of the new."""
+        """Checks that a branch of the new schema accepts every branch of the old one."""
         candidates = _branches(new, self.new_definitions)
         for branch in _branches(old, self.old_definitions):
             found = [list(self._narrower(branch, one, path)) for one in candidates]
@@ -49,7 +49,7 @@ class _Comparison:
 
     def _narrower(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
         if not set(new) - {"description", "title", "default"}:
-            return  # takes anything
+            return  # accepts anything
         if old.get("type") != new.get("type") and not (old.get("type") == "integer" and new.get("type") == "number"):
             yield f"{path}: {old.get('type', 'anything')} became {new.get('type', 'something narrower')}"
             return

@@ -1,4 +1,4 @@
-"""What the docstrings and comments of the settings' Structs say about each setting."""
+"""Reads each setting's description from the docstrings and comments of the settings' Structs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _ENTRY = re.compile(r"(?:\(([^)]+)\) )?(.+)")
 
 
 class Entry(NamedTuple):
-    """A setting's unit (empty: it has none) and meaning, from its comment."""
+    """A setting's unit (may be empty) and meaning, from its comment."""
 
     unit: str
     meaning: str
 
     @property
     def sentence(self) -> str:
-        """Both."""
+        """Unit and meaning as one sentence."""
         return f"({self.unit}) {self.meaning}" if self.unit else self.meaning
 
 
 def entries(kind: type[Struct]) -> dict[str, Entry]:
-    """Key → unit and meaning, from the comment at each field of a Struct: above it, or at the end of its line."""
+    """Returns key → unit and meaning, from the comment of each field of a Struct: above it, or at the end of its line."""
     out = {}
     above: list[str] = []
     for line in inspect.getsource(kind).splitlines():
@@ -45,7 +45,7 @@ def entries(kind: type[Struct]) -> dict[str, Entry]:
 
 
 def documented(definitions: dict[str, Schema]) -> dict[str, Schema]:
-    """The Structs' schemas by name, with a description for each key, which editors show."""
+    """Returns the Structs' schemas by name, with a description of each key, which editors show."""
     kinds: dict[str, type[Struct]] = {kind.__name__: kind for kind in map(section_kind, sections())}
     kinds["Settings"] = Settings
     out = {}
@@ -60,11 +60,11 @@ def documented(definitions: dict[str, Schema]) -> dict[str, Schema]:
 
 
 def summary(kind: type[Struct]) -> str:
-    """The first paragraph of a docstring."""
+    """Returns the first paragraph of a docstring."""
     return " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
 
 
 def section_kind(section: str) -> type[Struct]:
-    """The Struct of a section."""
+    """Returns the Struct of a section."""
     kind: type[Struct] = {field.name: field.type for field in structs.fields(Settings)}[section]
     return kind

@@ -1,4 +1,4 @@
-"""tests/golden/frames/*.json: the bytes that both encoders of the product write. A changed byte is a change of the wire."""
+"""tests/golden/frames/*.json: the bytes that the product's two encoders write. A changed byte changes the wire format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def available() -> bool:
 
 
 def frames() -> dict[str, dict[str, Any]]:
-    """Name → what the file of that case holds; nothing where the shim's encoder cannot run."""
+    """Returns name → the contents of the case's file; empty if the shim's encoder cannot run."""
     if not available():
         return {}
     cases: dict[str, tuple[str, Any]] = import_module("tests.golden.cases").CASES

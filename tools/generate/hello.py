@@ -1,4 +1,4 @@
-"""The literal in sidecar/wire/hello.py: the frame is encoded here, so that the sidecar can send it before it imports a codec."""
+"""The literal in sidecar/wire/hello.py. The frame is encoded here, so that the sidecar can send it before it imports a codec."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LITERAL = re.compile(r"(?<=# fmt: off\n).*?(?=# fmt: on\n)", re.DOTALL)
 
 
 def filled(source: str) -> str:
-    """The module with the literal of today's names and version."""
+    """Returns the module with the literal for the current names and version."""
     return _LITERAL.sub(lambda _: literal(), source)
 
 
 def literal() -> str:
-    """The assignment, in lines of at most 120 characters."""
+    """Returns the assignment, in lines of at most 120 characters."""
     encode = msgspec.msgpack.encode
     pieces = [b"\x88", b"".join(map(encode, ("type", "hello", "protocol", PROTOCOL, "sidecar", __version__)))]
     for key, names in (("channels", CHANNELS), ("events", EVENTS)):

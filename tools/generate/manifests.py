@@ -1,4 +1,4 @@
-"""The version in the shim's manifest and lock file, with that of the platform packages, which npm cannot look up before a release."""
+"""The version in the shim's manifest and lock file, and of the platform packages, which npm cannot look up before a release."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOCKED = re.compile(
 
 
 def filled(old: str) -> str:
-    """The text of either file with this version; what npm knows of a platform package of another version is left out."""
+    """Returns the text of either file with this version, without npm's entries for platform packages of another version."""
 
     def renewed(match: re.Match[str]) -> str:
         return match[0] if match[2] == __version__ else f'{match[1]}"{__version__}",'

@@ -17,7 +17,7 @@ _DATA = re.compile(r" ?data: (.+?)\.(?= |$)")
 
 
 def filled(text: str) -> str:
-    """The page with its regions filled again. KeyError: a region's name is not known."""
+    """Returns the page with its regions refilled. Raises KeyError for an unknown region."""
     return regions.filled(text, _REGIONS)
 
 

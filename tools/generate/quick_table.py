@@ -1,4 +1,4 @@
-"""sidecar/settings/table.py: what model.py says of each setting, in a form that needs no import."""
+"""sidecar/settings/table.py: model.py's definition of each setting, in a form that needs no import."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TABLE: dict[str, dict[str, Entry]] = {
 
 
 def module() -> str:
-    """The module's text."""
+    """Returns the module's text."""
     lines = []
     for name in sections():
         section: Any = getattr(Settings(), name)
@@ -45,7 +45,7 @@ def module() -> str:
 
 
 def _kind(info: inspect.Type) -> tuple[str, Any, Any, tuple[str, ...]]:  # noqa: PLR0911 - one for each kind
-    """Kind, least, most, choices; ``other`` takes no value, so that load has to read it."""
+    """Returns kind, minimum, maximum and choices; ``other`` accepts no value, so that load has to read it."""
     match info:
         case inspect.Metadata(type=plain, extra={"named": unit}):
             return unit, *_kind(plain)[1:]

@@ -1,4 +1,4 @@
-"""Files of which only some regions are generated."""
+"""Files with generated regions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _REGION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTAL
 
 
 def filled(text: str, regions: Mapping[str, Callable[[], Iterator[str]]]) -> str:
-    """The page with each region between ``<!-- generated: NAME -->`` and ``<!-- end -->`` filled again.
+    """Returns the page with each region between ``<!-- generated: NAME -->`` and ``<!-- end -->`` refilled.
 
     Raises:
-        KeyError: a region has a name that is not known.
+        KeyError: a region has an unknown name.
     """
     return _REGION.sub(lambda found: f"{found[1]}{''.join(regions[found[2]]())}{found[3]}", text)
 
 
 def row(*cells: str) -> str:
-    """A row of a Markdown table."""
+    """Returns a row of a Markdown table."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"

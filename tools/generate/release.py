@@ -10,15 +10,15 @@ from sidecar import __version__
 from .compatibility import shrinkages
 from .schema import Schema, schemas
 
-# What clients send; every other schema is something that the sidecar promises.
+# What clients send; every other schema is a promise of the sidecar.
 _SENT_BY_CLIENTS = {"settings", "messages/request", "messages/cancel"}
 
 
 def record(root: Path, version: str = __version__) -> list[str]:
-    """Writes ``schemas/released/VERSION.json``, unless the schemas take or promise less than an earlier release's.
+    """Writes ``schemas/released/VERSION.json``, unless the schemas accept or promise less than an earlier release's.
 
     Returns:
-        one line for each incompatibility; nothing is written then.
+        one line per incompatibility; if there is any, nothing is written.
     """
     folder = root / "schemas" / "released"
     now = schemas()
@@ -36,7 +36,7 @@ def record(root: Path, version: str = __version__) -> list[str]:
 
 
 def incompatible(released: dict[str, Schema], now: dict[str, Schema]) -> list[str]:
-    """Each way in which the schemas of now take or promise less than released ones."""
+    """Returns each way in which the current schemas accept or promise less than released ones."""
     out = []
     for name, old in released.items():
         promised = not (name.endswith(".args") or name in _SENT_BY_CLIENTS)

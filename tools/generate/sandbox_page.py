@@ -13,7 +13,7 @@ from .regions import row
 
 
 def filled(text: str) -> str:
-    """The page with today's tables."""
+    """Returns the page with the current tables."""
     return regions.filled(text, {"protections": _protections, "system_folders": _folders, "attempts": _attempts})
 
 

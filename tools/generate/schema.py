@@ -18,7 +18,7 @@ from . import docstrings
 Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# The codec keeps a request's args undecoded, which no schema can say; this is the same message as a client sees it.
+# The codec keeps a request's args undecoded, which no schema can express; this is the message as a client sees it.
 _REQUEST = msgspec.defstruct(
     "Request",
     [("id", m.Id), ("channel", str), ("args", list[Any], msgspec.field(default_factory=list))],
@@ -38,7 +38,7 @@ MESSAGES: dict[str, Any] = {
 
 
 def schema_of(kind: Any) -> Schema:
-    """The self-contained schema of a type; what it refers to is in its ``$defs``."""
+    """Returns the self-contained schema of a type; its references are in its ``$defs``."""
     (schema,), parts = of_kinds([kind])
     schema = dict(schema)
     if parts:
@@ -47,12 +47,12 @@ def schema_of(kind: Any) -> Schema:
 
 
 def components(kinds: list[Any]) -> dict[str, Schema]:
-    """The schema of every Struct that the types consist of, by its name."""
+    """Returns the schema of every Struct in the types, by name."""
     return of_kinds(kinds)[1]
 
 
 def of_kinds(kinds: Any) -> tuple[list[Schema], dict[str, Schema]]:
-    """The schemas of types, and of every Struct that they consist of; without the indentation of docstrings, which Python 3.13 has not."""
+    """Returns the schemas of types and of every Struct in them, without the indentation of docstrings, which Python 3.13 removes."""
     schemas, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for part in parts.values():
         if "description" in part:
@@ -61,7 +61,7 @@ def of_kinds(kinds: Any) -> tuple[list[Schema], dict[str, Schema]]:
 
 
 def args_schema(name: str) -> Schema:
-    """The schema of the ``args`` array of a channel; a legacy channel ignores its arguments."""
+    """Returns the schema of a channel's ``args`` array; a legacy channel ignores its arguments."""
     channel = CHANNELS[name]
     if channel.args is None:
         return {"type": "array", "description": "ignored"}
@@ -84,7 +84,7 @@ def args_schema(name: str) -> Schema:
 
 
 def schemas() -> dict[str, Schema]:
-    """Every schema by its path below ``schemas/``, without the extension."""
+    """Returns every schema by its path below ``schemas/``, without the extension."""
     out: dict[str, Schema] = {}
 
     def add(path: str, title: str, schema: Schema) -> None:
@@ -104,15 +104,15 @@ def schemas() -> dict[str, Schema]:
 
 
 def settings_schema() -> Schema:
-    """The schema of the settings file; each setting has its meaning and unit as its description."""
+    """Returns the schema of the settings file, with each setting's meaning and unit as its description."""
     schema = schema_of(Settings)
     return schema | {"$defs": settings_components(schema["$defs"])}
 
 
 def settings_components(components: dict[str, Schema]) -> dict[str, Schema]:
-    """Those of the settings with their meanings; the profile takes the names that there are, so that a typo is an error.
+    """Returns the settings' schemas with descriptions; the profile accepts only existing names, so that a typo is an error.
 
-    A number with a pattern may be a text with a unit, too.
+    A number with a pattern may also be a string with a unit.
     """
     documented = docstrings.documented(components)
     for schema in documented.values():
@@ -124,12 +124,12 @@ def settings_components(components: dict[str, Schema]) -> dict[str, Schema]:
 
 
 def file_name(name: str) -> str:
-    """A channel's name as a file name: Windows allows no colon."""
+    """Returns a channel's name as a file name: Windows does not allow a colon."""
     return name.replace(":", ".")
 
 
 def index() -> dict[str, Any]:
-    """schemas/index.json: everything there is, with its title and the file of its schema."""
+    """Returns schemas/index.json, which lists every schema with its title and file."""
     return {
         "protocol": PROTOCOL,
         "messages": {
@@ -161,6 +161,6 @@ def index() -> dict[str, Any]:
 
 
 def described(kind: Any) -> str:
-    """The first line of a Struct's docstring; empty for other types."""
+    """Returns the first line of a Struct's docstring; empty for other types."""
     ours = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
     return (kind.__doc__ or "").partition("\n")[0].replace("``", "`") if ours else ""

@@ -54,7 +54,7 @@ An endpoint's path begins with `/` and contains no space. `--max-frame BYTES` an
 
 
 def page() -> str:
-    """All of docs/settings.md."""
+    """Returns all of docs/settings.md."""
     parts = [_HEAD, "".join(_profiles()), *("".join(_section(name)) for name in sections()), "".join(_servers())]
     return "\n".join(parts)
 

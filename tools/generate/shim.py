@@ -1,4 +1,4 @@
-"""JavaScript of the shim that is generated: the names of the table, and the preload as one file."""
+"""The shim's generated JavaScript: the names in the table, and the preload as one file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sidecar.wire.hello import PROTOCOL
 
 from .typescript import HEADER, page_channels
 
-# beside names.js, in the order in which they require one another
+# in addition to names.js, in the order in which they require one another
 PRELOAD_PARTS = ("bootstrap.js", "closest.js", "preload.js")
 
 
 def names_module() -> str:
-    """electron-shim/lib/names.js: names, which events are opt-in, and what precedes a failure's text."""
+    """Returns electron-shim/lib/names.js: names, opt-in events, and the prefixes of failure texts."""
     values = {
         "PROTOCOL": PROTOCOL,
         "PAGE_CHANNELS": page_channels(),
@@ -29,7 +29,7 @@ def names_module() -> str:
 
 
 def standalone_preload(parts: dict[str, str]) -> str:
-    """The preload as one file: a sandboxed preload can require ``electron`` and a few Node names, and no file of a package.
+    """Returns the preload as one file: a sandboxed preload can require ``electron`` and a few Node modules, but no file of a package.
 
     Args:
         parts: name → text of the modules of ``lib/``; they require only one another; the last is ``preload.js``.

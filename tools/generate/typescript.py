@@ -25,7 +25,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export interface BackendBodies {}
 export type Body<Name extends string> = BackendBodies extends Record<Name, infer Known> ? Known : Json;
 """
-# Results that are a body of the backend's endpoints: only the app's author knows the shape.
+# Results that are a response body of the backend: only the app's author knows the shape.
 _BODIES = {
     "backend:info": "info",
     "backend:version": "version",
@@ -38,7 +38,7 @@ _IDENTIFIER = re.compile(r"^[A-Za-z_$][\w$]*$")
 
 
 def expression(schema: Schema) -> str:
-    """A schema as a type expression."""
+    """Returns a schema as a type expression."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "enum" in schema:
@@ -70,7 +70,7 @@ def _array(schema: Schema) -> str:
 
 
 def interface(name: str, schema: Schema, *, all_optional: bool = False) -> str:
-    """An object schema as an exported interface."""
+    """Returns an object schema as an exported interface."""
     required = () if all_optional else schema.get("required", ())
     lines = [f"/** {schema['description'].strip().replace('``', '`')} */"] if schema.get("description") else []
     lines.append(f"export interface {name} {{")
@@ -83,14 +83,14 @@ def interface(name: str, schema: Schema, *, all_optional: bool = False) -> str:
 
 
 def error_codes() -> list[str]:
-    """Every code of an error on the wire, in the order of definition."""
+    """Returns every error code on the wire, in order of definition."""
     classes = (value for value in vars(errors).values() if isinstance(value, type))
     codes = [kind.code for kind in classes if issubclass(kind, errors.SidecarError)]
     return [code for code in dict.fromkeys(codes) if code != errors.UsageError.code]  # usage errors come before hello
 
 
 def result_type(name: str, kind: Any) -> str:
-    """The type of a result or a payload."""
+    """Returns the type of a result or a payload."""
     if name in _BODIES:
         return f'Body<"{_BODIES[name]}">'
     if kind is m.HealthResult:
@@ -99,12 +99,12 @@ def result_type(name: str, kind: Any) -> str:
 
 
 def type_of(kind: Any) -> str:
-    """Any type as a type expression."""
+    """Returns any type as a type expression."""
     return expression(of_kinds([kind])[0][0])
 
 
 def protocol_types() -> str:
-    """Messages, payloads, ``Channels``, ``Events`` and ``Settings``."""
+    """Returns messages, payloads, ``Channels``, ``Events`` and ``Settings``."""
     kinds = [kind for name, kind in MESSAGES.items() if name != "request"]
     for channel in CHANNELS.values():
         kinds += [channel.result, *(channel.args or ())]
@@ -136,7 +136,7 @@ def protocol_types() -> str:
 
 
 def _renamed(schema: Schema) -> Schema:
-    """Settings sections become ``BackendSettings`` and so on: ``App`` or ``Log`` alone would say too little in a package."""
+    """Renames settings sections to ``BackendSettings`` and so on: ``App`` or ``Log`` alone would say too little in a package."""
     text = re.sub(r'"#/\$defs/(\w+)"', r'"#/$defs/\1Settings"', json.dumps(schema))
     changed: Schema = json.loads(text)
     for value in changed.get("properties", {}).values():
@@ -157,7 +157,7 @@ def listener_name(event: str) -> str:
 
 
 def renderer_types() -> str:
-    """``BackendMethods``: the part of ``window.electron.backend`` that comes from the table."""
+    """Returns ``BackendMethods``: the part of ``window.electron.backend`` that comes from the table."""
     methods = [name for name in CHANNELS if name.startswith("backend:")]
     events = [name for name in EVENTS if name.startswith("backend:")]
     out = [HEADER, 'import type { Channels, Events } from "./protocol";\n\n']
@@ -179,5 +179,5 @@ def renderer_types() -> str:
 
 
 def page_channels() -> list[str]:
-    """The channels that a page may reach: none of the sidecar's own."""
+    """Returns the channels that a page may call: none of the sidecar's own."""
     return [name for name in CHANNELS if not name.startswith("sidecar:")]

@@ -1,8 +1,8 @@
-"""An HTTP backend that behaves, or misbehaves, as its options and its ``/trouble/…`` endpoints say.
+"""An HTTP backend that behaves or misbehaves as its options and its ``/trouble/…`` endpoints say.
 
-Stands on the standard library alone and listens some 10 ms after its interpreter is up (``python -I -S``), so that
+Uses only the standard library and listens about 10 ms after its interpreter has started (``python -I -S``), so that
 tests measure the sidecar and not the backend. Its endpoints, shapes and trouble names are those of the ASP.NET Core
-server that the product is made for, so that a scenario can run against either.
+server that the product was made for, so that a scenario can run against either.
 
 Options are ``--name value`` or, for the switches, ``--name`` alone; see OPTIONS.
 """
@@ -24,16 +24,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, 
 from trouble import crash, flood, spawn_child
 
 OPTIONS: dict[str, Any] = {
-    "port": "",  # empty: from the environment, as ASP.NET Core does it
+    "port": "",  # empty: from the environment, as in ASP.NET Core
     "listen-address": "127.0.0.1",
     "listen-delay": 0.0,  # seconds until the port opens
     "bind-fails-after": 0.0,  # seconds until a failed bind is noticed
-    "say": "",  # a line on stderr at once
+    "say": "",  # a line on stderr at startup
     "say-stdout": "",
     "exit-before-listening": -1,  # exit status
     "crash": "",  # exception, abort, kill, segfault or an exit status
     "crash-after": -1.0,  # seconds after the port opened
-    "crash-when": "",  # a file: it crashes so only while that exists, and takes the file away
+    "crash-when": "",  # a file: it crashes so only while that exists, and removes the file
     "live-delay": 0.0,  # seconds for which /health/live is 503
     "live-status": 200,
     "health-status": 200,  # /health/live too: the aura profile's live and health path are the same one
@@ -41,15 +41,15 @@ OPTIONS: dict[str, Any] = {
     "answer-delay": 0.0,  # seconds before every answer
     "hang": False,  # accepts and answers nothing
     "no-shutdown-endpoint": False,
-    "ignore-shutdown": False,  # 202, and goes on
+    "ignore-shutdown": False,  # answers 202, and keeps running
     "ignore-sigterm": False,
     "stop-delay": 0.0,
     "stop-when": "",  # a file: it stops only once that exists
-    "drain-timeout": 30.0,  # how long an open event stream may hold up a graceful stop
+    "drain-timeout": 30.0,  # how long an open event stream may delay a graceful stop
     "exit-status": 0,  # of a graceful stop
     "flood": 0,  # bytes written to stdout from the start
     "flood-stderr": 0,
-    "children": "",  # plain, quiet, grandchild, daemon: one of that kind at the start
+    "children": "",  # plain, quiet, grandchild, daemon: one of that kind at startup
     "announce": False,  # prints "Now listening on: …", as Kestrel does
     "info-status": 200,
     "body": "",  # what the info endpoint answers instead, as text
@@ -134,7 +134,7 @@ class Backend:
 
     def on_signal(self, number: int, frame: object) -> None:
         if not self.options["ignore-sigterm"]:
-            _thread.start_new_thread(self.stop, ())  # a Thread takes a lock that the interrupted code may hold
+            _thread.start_new_thread(self.stop, ())  # a Thread acquires a lock that the interrupted code may hold
 
     def stop(self) -> None:
         if self.stopping.is_set():
@@ -179,11 +179,11 @@ class Backend:
                     self.requests[path] = self.requests.get(path, 0) + 1
                     self.answer(connection, method, path, dict(parse_qsl(query)))
         except OSError:
-            pass  # the client went away
+            pass  # the client disconnected
 
     def answer(self, connection: socket.socket, method: str, path: str, query: dict[str, str]) -> None:
         if path == "/trouble/crash":
-            reply(connection, 200, None)  # first: a crash takes an answer that is not sent along
+            reply(connection, 200, None)  # first: a crash would lose an unsent answer
             after = float(query.get("afterMs", "0")) / 1000
             threading.Timer(after, crash, (query.get("kind", "exception"),)).start()
             return
@@ -268,7 +268,7 @@ class Backend:
 
 
 def port_from_environment() -> str:
-    """The first that is set, in the order in which the real backend reads them."""
+    """The first variable that is set, in the order in which the real backend reads them."""
     for name in ("Kestrel__Endpoints__Http__Url", "AURA_API_URL", "ASPNETCORE_URLS"):
         if os.environ.get(name):
             return os.environ[name].rpartition(":")[2].strip("/")
@@ -276,7 +276,7 @@ def port_from_environment() -> str:
 
 
 def read_body(connection: socket.socket, head: bytes, received: bytes) -> bytes:
-    """Skips a request's body, and gives back what came after it."""
+    """Skips a request's body, and returns the bytes after it."""
     length = 0
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
@@ -287,7 +287,7 @@ def read_body(connection: socket.socket, head: bytes, received: bytes) -> bytes:
 
 
 def reply(connection: socket.socket, status: int, body: Any) -> None:
-    """JSON for everything but bytes, which go as they are; no body for None."""
+    """Sends the body as JSON, or bytes unchanged; no body for None."""
     plain = isinstance(body, bytes)
     content = b"" if body is None else body if plain else json.dumps(body).encode()
     kind = "text/plain" if plain else "application/json"

@@ -1,8 +1,8 @@
-"""A server that takes it ill when a probe leaves its connection behind: ``strict.py MODE PORT``.
+"""A server that suffers if a probe leaves its connection open: ``strict.py MODE PORT``.
 
-Modes: ``single`` has one thread for everything; ``joining`` waits at its end for every open connection; ``noreuse`` cannot listen
+Modes: ``single`` has one thread for everything; ``joining`` waits on exit for every open connection; ``noreuse`` cannot listen
 on a port on which a connection lingers; ``old`` speaks HTTP/1.0; ``closing`` announces that it closes; ``failing`` answers 503 in
-two pieces; ``hidden`` answers with a redirect to HTTPS. Whatever goes wrong in a connection stands on stderr.
+two pieces; ``hidden`` answers with a redirect to HTTPS. Errors in a connection are written to stderr.
 """
 
 import _thread

@@ -1,4 +1,4 @@
-"""What a backend does when it misbehaves: crashes, floods its output, leaves processes behind."""
+"""A backend's misbehaviour: crashes, floods of output, processes left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SLEEPER = "import time\ntime.sleep(600)"
 
 
 def flood(descriptor: int, size: int, line: str = "0123456789" * 8) -> float:
-    """Writes that many bytes in numbered lines; milliseconds that it took."""
+    """Writes that many bytes in numbered lines; returns the milliseconds that it took."""
     began = time.monotonic()
     written = number = 0
     while written < size:
@@ -26,7 +26,7 @@ def flood(descriptor: int, size: int, line: str = "0123456789" * 8) -> float:
 
 
 def spawn_child(kind: str) -> int:
-    """A child process that sleeps for ten minutes: its pid (of the last one where there are several)."""
+    """Starts a child process that sleeps for ten minutes; returns its pid (the last one's if there are several)."""
     import subprocess  # late: it costs 8 ms, and few backends have children
 
     command = [sys.executable, "-I", "-S", "-c", SLEEPER]
@@ -49,7 +49,7 @@ def spawn_child(kind: str) -> int:
 
 
 def crash(kind: str) -> None:
-    """Ends the process as a defect would: ``exception abort kill segfault`` or an exit status."""
+    """Ends the process as a bug would: ``exception abort kill segfault`` or an exit status."""
     if kind == "exception":
         text = "Unhandled exception. System.InvalidOperationException: trouble was asked for\n   at Test.Backend()\n"
         os.write(2, text.encode())
