@@ -114,7 +114,7 @@ class deferred:  # noqa: N801 - used as a function
             modules.setdefault(name, None)
         for name, module in _later().items():
             modules.setdefault(name, module)
-        # The C module whose names datetime exports; datetime.py first defines them all in Python.
+        # The C module whose names datetime exports; before 3.12 datetime.py first defines them all in Python.
         modules.setdefault("datetime", __import__("_datetime"))
 
     def __exit__(self, *_: object) -> None:

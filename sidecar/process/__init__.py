@@ -59,7 +59,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The TCP sockets on which these processes listen; None if the system does not report them."""
+    """Returns the TCP sockets on which these processes listen; None if the system does not report them."""
     if sys.platform == "linux":
         from .sockets import find_listeners_of as find
     elif sys.platform == "win32":
@@ -70,7 +70,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 
 def process_name(pid: int) -> str | None:
-    """The short name of a process; None if it does not exist or is not visible."""
+    """Returns the short name of a process; None if it does not exist or is not visible."""
     if sys.platform == "win32":
         from .windows.lookup import name_of
 
@@ -82,7 +82,7 @@ def process_name(pid: int) -> str | None:
 
 
 def program_of(pid: int) -> str:
-    """The path of a process's program; empty if unknown. Windows only, whose firewall rules name programs."""
+    """Returns the path of a process's program; empty if unknown. Windows only, whose firewall rules name programs."""
     if sys.platform == "win32":
         from .windows.lookup import program_of as find
 

@@ -105,10 +105,10 @@ class RunningProcess(Protocol):
         """Kills the whole tree; ``gone`` reports the outcome. Harmless when repeated."""
 
     def processes(self) -> list[ProcessId]:
-        """The tree as it is now, root first."""
+        """Returns the tree as it is now, root first."""
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """TCP sockets on which the tree listens; None if the system does not report them."""
+        """Returns the TCP sockets on which the tree listens; None if the system does not report them."""
 
 
 class Datagram(Struct, frozen=True):
@@ -128,7 +128,7 @@ class NotifyChannel(Protocol):
         """Returns the descriptor for the event loop."""
 
     def receive(self, size: int) -> Datagram | None:
-        """The next datagram, at most ``size`` bytes of it; None if none is waiting."""
+        """Returns the next datagram, at most ``size`` bytes of it; None if none is waiting."""
 
     def close(self) -> None:
         """Closes it and removes its file."""

@@ -98,7 +98,7 @@ class Inbox:
         return bool(data)
 
     def next(self) -> tuple[Any, ...] | None:
-        """The next whole message, or None."""
+        """Returns the next whole message, or None."""
         if len(self._data) < 4:
             return None
         end = 4 + int.from_bytes(self._data[:4], "big")

@@ -38,7 +38,7 @@ def _digest(folder: str | os.PathLike[str]) -> str:
 
 
 def record_name(pid: int, started: float) -> str:
-    """The name of a sidecar's own record."""
+    """Returns the file name of a sidecar's own record."""
     return f"{PREFIX}{pid}-{started:.0f}.json"
 
 

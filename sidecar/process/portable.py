@@ -30,7 +30,7 @@ def table() -> dict[int, Entry]:
 
 
 def read_entry(pid: int) -> Entry | None:
-    """The entry of one process; None if it does not exist or is not visible."""
+    """Returns the entry of one process; None if it does not exist or is not visible."""
     import psutil
 
     try:

@@ -20,7 +20,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen; None if the system does not report them."""
+    """Returns the sockets on which these processes listen; None if the system does not report them."""
     import psutil
 
     found: list[ListeningSocket] = []

@@ -155,18 +155,18 @@ class PosixRun:
             self._timers.append(self._loop.call_later(_ANSWER_TIMEOUT, self._check_answer))
 
     def processes(self) -> list[ProcessId]:
-        """The tree as it is now, root first."""
+        """Returns the tree as it is now, root first."""
         entries = sorted(self._entries(), key=lambda entry: entry.pid != self.identity.pid)
         return [ProcessId(*entry.key) for entry in entries]
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """TCP sockets on which the tree listens; None if the system does not report them."""
+        """Returns the TCP sockets on which the tree listens; None if the system does not report them."""
         entries = self._entries()
-        if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self._has_plainly_ended()):
+        if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self._has_clearly_ended()):
             return None  # part of the tree is alive, and /proc does not show it
         return find_listeners_of([entry.pid for entry in entries])
 
-    def _has_plainly_ended(self) -> bool:
+    def _has_clearly_ended(self) -> bool:
         """Whether a tree that is not visible has ended, even before the guardian reports that."""
         if self.ended.done():
             return True

@@ -87,7 +87,7 @@ class Record:
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
-        # What a separate thread, because the disk may hang, is to write, and the event that it then sets; None: the removal.
+        # Jobs of a separate thread, because the disk may hang: what to write (None: remove the record), and the event to set then.
         self._jobs: SimpleQueue[tuple[bytes | None, threading.Event]] = SimpleQueue()
         self._newest = threading.Event()  # the newest job's
         self._newest.set()

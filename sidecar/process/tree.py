@@ -68,7 +68,7 @@ class Entry:
 
 
 def read_entry(pid: int) -> Entry | None:
-    """The entry of one process; None if it does not exist."""
+    """Returns the entry of one process; None if it does not exist."""
     return parse_stat(read_stat(pid))
 
 

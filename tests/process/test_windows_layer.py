@@ -377,7 +377,7 @@ async def behind_a_launcher(stage: Stage, *arguments: object) -> tuple[WindowsRu
     return running, run
 
 
-async def test_what_is_saving_behind_a_launcher_ends_by_itself(stage: Stage, tmp_path: Path) -> None:
+async def test_a_process_that_is_saving_behind_a_launcher_ends_by_itself(stage: Stage, tmp_path: Path) -> None:
     running, run = await behind_a_launcher(stage, tmp_path / "saved", 1.0)
     running.interrupt(DEADLINE)
     await run.is_gone()

@@ -69,7 +69,7 @@ if sys.platform == "win32":
 else:
 
     def machine() -> str:
-        """The system's processor, e.g. ``AMD64``, ``x86_64``, ``arm64``."""
+        """Returns the system's processor, e.g. ``AMD64``, ``x86_64``, ``arm64``."""
         return os.uname().machine
 
     def release() -> str:

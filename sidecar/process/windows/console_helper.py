@@ -2,8 +2,8 @@
 
     python console_helper.py MILLISECONDS TIME PID…
 
-CTRL_C goes to the first console that only the backend's processes have; processes before it, which have none, get WM_CLOSE on their
-windows. Group 0 is everything on the console, including this process, hence the handler; attaching resets handlers, so it is set
+CTRL_C goes to the first console that only the backend's processes have; processes listed before that one, which have none of their
+own, get WM_CLOSE on their windows. Group 0 is everything on the console, including this process, hence the handler; attaching resets handlers, so it is set
 afterwards. A program without a console may attach to the console of the sidecar (ATTACH_PARENT_PROCESS) or of any other program, which
 must not be asked: so every other process on the console must have been created after TIME (a FILETIME), when the backend's processes
 were listed. CTRL_BREAK follows if the process is still alive after MILLISECONDS: it may have started with CTRL_C ignored. It comes

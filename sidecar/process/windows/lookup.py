@@ -65,14 +65,14 @@ def terminate(process: ProcessId) -> bool:
 
 
 def name_of(pid: int) -> str:
-    """The file name of the program that runs under this pid; empty if the system does not report it."""
+    """Returns the file name of the program that runs under this pid; empty if the system does not report it."""
     if pid == 4:
         return "System"  # the kernel's own process, which owns what HTTP.sys listens on; it has no image
     return program_of(pid).rpartition("\\")[2]
 
 
 def program_of(pid: int) -> str:
-    """The path of the program that runs under this pid; empty if the system does not report it."""
+    """Returns the path of the program that runs under this pid; empty if the system does not report it."""
     handle = hold(pid)
     if handle is None:
         return ""

@@ -80,7 +80,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen; None if the system reports no owners (Wine), or nothing at all."""
+    """Returns the sockets on which these processes listen; None if the system reports no owners (Wine), or nothing at all."""
     try:
         found = listening_sockets()
     except OSError:

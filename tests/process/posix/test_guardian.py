@@ -247,7 +247,7 @@ async def test_a_launch_survives_the_guardians_death_in_the_middle(layer: PosixP
     await recorder.is_gone()
 
 
-async def test_guardians_that_end_at_once_are_not_tried_for_ever(
+async def test_guardians_that_end_at_once_are_not_retried_forever(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guardians, "_command", lambda: ["/bin/false"])

@@ -160,7 +160,9 @@ async def test_an_interpreter_that_may_not_be_executed_is_named(layer: PosixProc
     assert interpreter in error.message
 
 
-async def test_a_missing_loader_is_not_taken_for_a_missing_program(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_a_missing_loader_is_distinguished_from_a_missing_program(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
     if sys.platform != "linux":
         pytest.skip("the loader's path is part of an ELF file")
     data = Path("/bin/true").read_bytes()
@@ -192,7 +194,7 @@ async def test_too_long_an_environment_is_reported(layer: PosixProcessLayer) -> 
     assert "too long" in error.message
 
 
-async def test_what_execve_cannot_take_is_reported(layer: PosixProcessLayer) -> None:
+async def test_arguments_that_execve_rejects_are_reported(layer: PosixProcessLayer) -> None:
     assert "NUL" in str((await failure(layer, "/bin/true", "a\0b")).hint)
 
 

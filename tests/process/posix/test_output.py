@@ -33,7 +33,7 @@ async def test_the_last_words_of_a_dying_process_are_reported_before_gone(layer:
         assert recorder.order[-1] == "gone"
 
 
-async def test_a_flood_is_read_in_flat_memory_and_leaves_the_loop_its_turns(layer: PosixProcessLayer) -> None:
+async def test_a_flood_is_read_in_constant_memory_without_blocking_the_loop(layer: PosixProcessLayer) -> None:
     recorder = Recorder()
     recorder.keep = False
     before = _resident()
@@ -48,7 +48,7 @@ async def test_a_flood_is_read_in_flat_memory_and_leaves_the_loop_its_turns(laye
     assert longest < 0.5
 
 
-async def test_output_is_cut_half_a_second_after_the_exit_when_a_stranger_holds_the_pipe(
+async def test_output_is_cut_half_a_second_after_the_exit_if_an_outside_process_holds_the_pipe(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     # The pipe's write end is opened by this test process, which is not part of the tree and survives the kill.

@@ -91,7 +91,7 @@ def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, k
     assert (again.last_port, again.failures, again.killed, again.notes) == (45678, 2, [], [])
 
 
-def test_a_live_guardian_of_a_dead_owner_is_no_hindrance(own, tmp_path: Path) -> None:  # noqa: F811
+def test_a_live_guardian_of_a_dead_owner_does_not_block_a_start(own, tmp_path: Path) -> None:  # noqa: F811
     owner: Owner = own("running", *child("family", "double_fork"), folder=str(tmp_path))
     owner.kill()
     Reclaim(tmp_path).read()
@@ -112,7 +112,7 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
     assert len(list(tmp_path.iterdir())) == 1  # the first one's record; the folder's port stays the first one's
 
 
-def test_of_those_that_start_at_once_each_has_its_own_logs_and_the_first_to_announce_itself_the_usual_ones(
+def test_of_sidecars_that_start_at_once_each_has_its_own_logs_and_the_first_announced_has_the_usual_ones(
     stranger, tmp_path: Path
 ) -> None:
     def announce(process: ProcessId | None) -> None:
@@ -151,7 +151,7 @@ def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_the_proof_works_the_other_way_round_too(orphan, marker: str, tmp_path: Path, named: bool) -> None:
+def test_the_proof_works_in_the_other_direction_too(orphan, marker: str, tmp_path: Path, named: bool) -> None:
     process = identify(orphan.pid)
     write(tmp_path, backend=process if named else None, marker=marker)
     assert Reclaim(tmp_path).read().killed == [process]
@@ -184,7 +184,7 @@ def test_the_record_of_another_container_is_left_as_it_is(stranger, tmp_path: Pa
     assert is_alive(stranger.pid)
 
 
-def test_we_and_those_above_us_are_never_orphans(tmp_path: Path) -> None:
+def test_this_process_and_its_ancestors_are_never_orphans(tmp_path: Path) -> None:
     write(tmp_path, backend=identify(os.getppid()), guardian=identify(os.getpid()))
     assert Reclaim(tmp_path).read().killed == []
 
@@ -239,7 +239,7 @@ def test_a_clean_end_keeps_the_port_and_forgets_the_failures(tmp_path: Path) -> 
     assert (found.last_port, found.failures, found.notes) == (5005, 0, [])
 
 
-def test_an_empty_or_missing_folder_is_nothing_special(tmp_path: Path) -> None:
+def test_an_empty_or_missing_folder_is_not_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         found = Reclaim(folder).read()
         assert (found.last_port, found.failures, found.shared, found.notes, found.killed) == (None, 0, False, [], [])

@@ -89,7 +89,7 @@ def test_the_filter_leaves_tcp_and_unix(name: str, dns: bool) -> None:
     assert in_sandbox(nothing, lambda: socket.socket(family, kind, protocol), program) == denied
 
 
-def test_the_filter_lets_a_process_limit_itself_alone() -> None:
+def test_the_filter_lets_a_process_limit_only_itself() -> None:
     import resource
 
     nothing, program = (0, 0, 0, (), ()), seccomp.strict_filter(udp=False)
@@ -98,7 +98,7 @@ def test_the_filter_lets_a_process_limit_itself_alone() -> None:
     assert in_sandbox(nothing, lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE), program) == 13
 
 
-def test_a_machine_whose_calls_are_not_known_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_with_unknown_calls_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "n", "6", "v", "riscv64")))
     assert seccomp.strict_filter(udp=False) == b""
     found = sandbox.enforcement("strict", port_known=True)
@@ -172,7 +172,7 @@ def test_a_link_of_the_user_is_followed(tmp_path: Path) -> None:
     assert folders.select_writable([str(data), str(tmp_path / "link")]) == ([str(data), str(tmp_path / "link")], [])
 
 
-def test_the_home_folder_is_nobodys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_is_never_an_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for program, cwd in ((str(tmp_path / "server"), "/usr"), ("/usr/bin/env", "/"), ("/usr/bin/env", str(tmp_path))):
         own, notes = linux.own_folders(request(tmp_path, program=program, cwd=cwd), [])
@@ -182,7 +182,7 @@ def test_the_home_folder_is_nobodys_own(tmp_path: Path, monkeypatch: pytest.Monk
         assert "sandbox.read" in notes[0]
 
 
-def test_an_environment_of_python_is_its_own(tmp_path: Path) -> None:
+def test_a_python_environment_is_an_own_folder(tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     (venv / "bin").mkdir(parents=True)
     (venv / "pyvenv.cfg").touch()
@@ -227,7 +227,7 @@ def test_a_program_that_the_backend_may_change_leads_to_no_folder(way: str, tmp_
     ("path", "read", "write"),
     [("{data}/a/b", True, True), ("{home}/x", False, False), ("/usr/lib/x", True, False), ("/dev/null", True, True)],
 )
-def test_what_is_allowed_is_known(path: str, read: bool, write: bool, tmp_path: Path) -> None:
+def test_is_allowed_reports_what_the_sandbox_allows(path: str, read: bool, write: bool, tmp_path: Path) -> None:
     data = tmp_path / "data"
     strict = request(data, "strict")
     path = path.format(data=data, home=tmp_path / "home")

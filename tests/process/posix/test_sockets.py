@@ -64,7 +64,7 @@ def test_a_unix_socket_counts_from_when_it_listens(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="shared is Linux' alone")
-def test_a_port_that_another_process_shares_is_told_from_one_that_a_child_shares() -> None:
+def test_a_port_shared_with_an_outside_process_is_distinguished_from_one_shared_with_a_child() -> None:
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         own.bind(("127.0.0.1", 0))
@@ -108,7 +108,7 @@ def test_the_sockets_of_a_process_are_found_and_an_ended_one_has_none(find) -> N
     assert find([2**22 + 1]) == []
 
 
-def test_what_may_not_be_seen_is_not_taken_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sockets_that_cannot_be_read_do_not_count_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_folder: str) -> list[str]:
         raise PermissionError
 
@@ -122,7 +122,7 @@ def test_a_process_has_a_name_and_an_ended_one_has_none() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SO_BINDTODEVICE is Linux's")
-def test_a_listener_that_is_bound_to_the_loopback_interface_is_one() -> None:
+def test_a_listener_bound_to_the_loopback_interface_is_found() -> None:
     with socket.socket() as server:
         try:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
@@ -196,7 +196,7 @@ def test_more_listeners_than_one_answer_holds() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
-def test_a_kernel_that_cannot_list_tcp_is_not_taken_for_one_without_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_cannot_list_tcp_does_not_count_as_one_without_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
     from sidecar.process import sock_diag, sockets
 
     # No kernel has a module for protocol 200, as a kernel without tcp_diag has none for TCP.

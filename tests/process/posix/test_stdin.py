@@ -63,7 +63,7 @@ print("saved", flush=True)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has a handler")
 @pytest.mark.parametrize("behind", [False, True], ids=["itself", "sh"])
-async def test_what_saves_at_the_end_of_stdin_and_has_no_handler_is_not_killed_by_the_signal(
+async def test_a_process_that_saves_at_the_end_of_stdin_without_a_handler_is_not_killed_by_the_signal(
     layer: PosixProcessLayer, behind: bool
 ) -> None:
     command = (sys.executable, "-c", SAVER)

@@ -41,7 +41,7 @@ async def start(layer: PosixProcessLayer, command: tuple[str, ...], *, ready: in
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2], ids=["itself", "sh", "sh-in-sh"])
-async def test_what_is_saving_behind_a_launcher_ends_by_itself(
+async def test_a_process_that_is_saving_behind_a_launcher_ends_by_itself(
     layer: PosixProcessLayer, tmp_path: Path, depth: int
 ) -> None:
     file = tmp_path / "file"
@@ -67,7 +67,7 @@ async def test_workers_whose_master_ends_at_once_all_save(layer: PosixProcessLay
     assert run.killed == []
 
 
-async def test_a_launcher_that_forwards_the_signal_is_alone_asked(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_only_the_launcher_is_asked_if_it_forwards_the_signal(layer: PosixProcessLayer, tmp_path: Path) -> None:
     file = tmp_path / "file"
     run, recorder = await start(layer, shell(launcher("double", file)))
     run.interrupt(GRACE)
@@ -83,7 +83,7 @@ async def test_a_launcher_that_forwards_the_signal_is_alone_asked(layer: PosixPr
     ["trap 'kill $child' TERM; wait $child", "trap 'trap - TERM; kill 0' TERM; wait $child"],
     ids=["wait", "group"],
 )
-async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_cost_what_is_saving(
+async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_interrupt_a_process_that_is_saving(
     layer: PosixProcessLayer, tmp_path: Path, kind: str, trap: str
 ) -> None:
     """A second signal would end the one worker, and a worker that counts is asked again only when it has had its time."""
@@ -99,7 +99,9 @@ async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_cost_what_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
-async def test_nor_does_one_that_blocks_the_signal_and_reads_it(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_a_launcher_that_blocks_the_signal_and_reads_it_does_not_interrupt_a_process_that_is_saving(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
     """As dumb-init does."""
     file = tmp_path / "file"
     run, recorder = await start(layer, launcher("reader", file, 1.0))
@@ -109,7 +111,7 @@ async def test_nor_does_one_that_blocks_the_signal_and_reads_it(layer: PosixProc
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
-async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
+async def test_a_process_that_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
@@ -128,7 +130,7 @@ async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
     ["cat", "(trap 'exit 1' TERM; cat)", "grep --line-buffered . | cat"],
     ids=["cat", "with a handler", "the second"],
 )
-async def test_what_reads_the_output_of_a_process_that_is_saving_outlives_it(
+async def test_the_reader_of_the_output_of_a_process_that_is_saving_outlives_it(
     layer: PosixProcessLayer, tmp_path: Path, reader: str
 ) -> None:
     file = tmp_path / "file"
@@ -144,7 +146,7 @@ async def test_what_reads_the_output_of_a_process_that_is_saving_outlives_it(
 @pytest.mark.parametrize(
     "impatient", ["su", *(pytest.param(one, marks=pytest.mark.slow) for one in ("script", "runuser"))]
 )
-async def test_what_a_launcher_kills_soon_after_it_was_asked_is_asked_in_its_place(
+async def test_a_child_is_asked_in_place_of_a_launcher_that_would_soon_kill_it(
     layer: PosixProcessLayer, tmp_path: Path, impatient: str
 ) -> None:
     program = shutil.which(impatient)
@@ -233,7 +235,7 @@ async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProc
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an orphan is not seen to be one")
-async def test_what_lost_its_launcher_is_asked_while_the_root_lives_and_a_daemon_after_it(
+async def test_a_process_without_its_launcher_is_asked_while_the_root_lives_and_a_daemon_after_it(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     """As behind concurrently or strace, which end when all that they started has ended."""
@@ -281,7 +283,7 @@ async def test_a_signal_to_every_process_is_the_one_that_each_gets(
     assert run.killed == []
 
 
-async def test_what_a_root_leaves_that_another_program_asked_to_end_has_a_moment(
+async def test_what_a_root_leaves_gets_time_if_another_program_asked_the_root_to_end(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
@@ -293,7 +295,7 @@ async def test_what_a_root_leaves_that_another_program_asked_to_end_has_a_moment
     assert recorder.status == ExitStatus(signal=signal.SIGTERM)
 
 
-async def test_that_moment_is_bounded(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_the_time_for_what_a_root_leaves_is_bounded(layer: PosixProcessLayer, tmp_path: Path) -> None:
     run, recorder = await start(layer, shell(launcher("worker", tmp_path / "file", 600)), alone=0.3)
     os.kill(run.identity.pid, signal.SIGTERM)
     assert await recorder.is_gone() == []
@@ -319,7 +321,7 @@ async def test_the_whole_group_is_asked_at_once_where_that_is_set(layer: PosixPr
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1"])
-async def test_another_signal_asks_them_where_that_is_set(layer: PosixProcessLayer, tmp_path: Path, name: str) -> None:
+async def test_another_signal_is_sent_where_that_is_set(layer: PosixProcessLayer, tmp_path: Path, name: str) -> None:
     file = tmp_path / "file"
     command = shell(launcher("worker", file, 0.0))
     run, recorder = await start(layer, command, stop_signal=name, env={**os.environ, "STOP": name})
@@ -328,7 +330,7 @@ async def test_another_signal_asks_them_where_that_is_set(layer: PosixProcessLay
     assert "asked\nsaved\n" in file.read_text()
 
 
-async def test_what_a_busy_launcher_keeps_from_being_asked_is_asked_before_it_is_killed(
+async def test_a_process_behind_a_busy_launcher_is_asked_before_it_is_killed(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
@@ -342,7 +344,7 @@ async def test_what_a_busy_launcher_keeps_from_being_asked_is_asked_before_it_is
     assert [killed.pid for killed in run.killed] == [run.identity.pid]
 
 
-async def test_what_takes_too_long_is_killed_and_named(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_a_process_that_takes_too_long_is_killed_and_named(layer: PosixProcessLayer, tmp_path: Path) -> None:
     file = tmp_path / "file"
     run, recorder = await start(layer, shell(launcher("worker", file, 600)))
     run.interrupt(GRACE)
@@ -379,7 +381,7 @@ async def test_after_another_request_to_end_the_roots_end_does_not_end_the_rest(
 
 
 @pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
-def test_what_is_saving_has_a_moment_when_the_sidecar_is_killed(own, tmp_path: Path, depth: int) -> None:  # noqa: F811
+def test_a_process_that_is_saving_gets_time_when_the_sidecar_is_killed(own, tmp_path: Path, depth: int) -> None:  # noqa: F811
     file = tmp_path / "file"
     owner = own("running", *shell(launcher("worker", file, 0.2), depth))
     owner.kill()
@@ -423,7 +425,7 @@ async def test_what_a_launcher_leaves_behind_can_print_until_its_end(layer: Posi
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root makes pid namespaces everywhere")
-async def test_what_is_behind_the_first_of_a_pid_namespace_is_asked_in_time(layer: PosixProcessLayer) -> None:
+async def test_a_process_below_the_first_of_a_pid_namespace_is_asked_in_time(layer: PosixProcessLayer) -> None:
     command = ("/usr/bin/unshare", "--pid", "--fork", *shell(("/bin/sh", "-c", SLOW.replace("0.8", "0"))))
     run, recorder = await start(layer, command)
     began = time.monotonic()
@@ -447,7 +449,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root makes mount namespaces everywhere")
 @pytest.mark.parametrize("inside", [0, 1], ids=["itself", "sh"])
-async def test_a_root_that_would_take_its_namespace_with_it_is_not_asked_itself(
+async def test_a_root_whose_end_would_end_its_namespace_is_not_asked_itself(
     layer: PosixProcessLayer, tmp_path: Path, inside: int
 ) -> None:
     """Nor a shell in there, with which it would end as well."""

@@ -59,7 +59,7 @@ async def test_the_rest_of_the_family_ends_with_the_root(layer: PosixProcessLaye
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreaper")
-async def test_what_forks_and_leaves_ends_though_the_machine_is_too_busy_to_see_it(
+async def test_a_process_that_forks_and_exits_ends_even_on_a_machine_too_busy_to_see_it(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _run, recorder = await start(layer, "storm", 1)
@@ -182,7 +182,7 @@ async def test_a_launch_that_is_cancelled_leaves_nothing(layer: PosixProcessLaye
     assert marked(layer.marker) == []
 
 
-async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_starts_all_the_same(
+async def test_survivors_are_reported_by_pid_and_name_and_the_next_run_still_starts(
     layer: PosixProcessLayer,
 ) -> None:
     # Nothing in user space survives SIGKILL, so the report is made as the guardian would make it of a process that

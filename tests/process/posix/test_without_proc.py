@@ -57,7 +57,7 @@ def test_nothing_is_left_when_either_is_killed(own, kind: str, victim: str) -> N
 
 
 @pytest.mark.slow
-def test_what_is_saving_behind_a_launcher_ends_by_itself(own, tmp_path: Path) -> None:  # noqa: F811
+def test_a_process_that_is_saving_behind_a_launcher_ends_by_itself(own, tmp_path: Path) -> None:  # noqa: F811
     file = tmp_path / "file"
     owner = own("stopping", *shell(launcher("worker", file)), wrapper=WITHOUT_PROC)
     wait_until(lambda: owner.left() == [owner.guardian, owner.process.pid], what=owner.left)
@@ -114,7 +114,7 @@ async def test_with_a_hidden_process_no_message_says_that_another_program_listen
     assert not is_alive(worker)
 
 
-def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
+def test_missing_guarantees_are_reported_at_the_start(own) -> None:  # noqa: F811
     code = (
         "import os; from sidecar.process.guardian import fork_guardian; guardian = fork_guardian()\n"
         "from sidecar.process.posix import PosixProcessLayer; PosixProcessLayer(guardian, print, '/nowhere')"

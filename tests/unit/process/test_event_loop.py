@@ -83,7 +83,7 @@ def test_what_was_queued_before_a_reader_was_ready_runs_before_it(run: Run, pipe
     assert seen == ["queued", "bytes"]
 
 
-def test_a_reader_that_always_finds_bytes_leaves_others_their_turn(run: Run, pipe: tuple[int, int]) -> None:
+def test_a_reader_that_always_finds_bytes_does_not_starve_others(run: Run, pipe: tuple[int, int]) -> None:
     source, sink = pipe
     other_source, other_sink = os.pipe()
     reads = 0

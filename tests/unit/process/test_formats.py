@@ -69,7 +69,7 @@ def test_a_big_endian_program_is_read_in_its_own_order() -> None:
     assert built_for(elf(0x3E, ">")) == ("elf", {"x86_64"})
 
 
-def test_this_very_python_fits_this_very_machine() -> None:
+def test_the_running_python_matches_this_machine() -> None:
     head = Path(sys.executable).read_bytes()[:HEAD_BYTES]
     assert built_for(head) is not None
     assert mismatch(head, sys.platform, platform.machine()) is None
@@ -82,7 +82,7 @@ def test_a_processor_has_one_name(name: str, common: str) -> None:
     assert machine_name(name) == common
 
 
-def test_a_format_that_the_kernel_hands_to_another_program_is_no_mistake(tmp_path: Path) -> None:
+def test_a_format_that_the_kernel_hands_to_another_program_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("enabled\n")
     (tmp_path / "qemu").write_text("enabled\ninterpreter /usr/bin/qemu\nflags: \noffset 2\nmagic 4d5a00\nmask ffff00\n")
     (tmp_path / "off").write_text("disabled\ninterpreter /usr/bin/x\nflags: \noffset 0\nmagic 6869\n")
@@ -96,9 +96,7 @@ def test_a_format_that_the_kernel_hands_to_another_program_is_no_mistake(tmp_pat
     ("name", "words"),
     [("server.js", '"node"'), ("app.JAR", '"java", "-jar"'), ("app.py", '"python3"'), ("run", '"sh"')],
 )
-def test_a_script_without_a_first_line_is_to_be_started_by_its_own_interpreter(
-    tmp_path: Path, name: str, words: str
-) -> None:
+def test_the_remedy_for_a_script_without_a_first_line_is_its_interpreter(tmp_path: Path, name: str, words: str) -> None:
     found = unrunnable(tmp_path / name, b"print(1)\n", "linux", tmp_path)
     assert found is not None
     assert f"backend.command = [{words}, …]" in found.remedy
@@ -115,7 +113,7 @@ def test_a_script_without_a_first_line_is_to_be_started_by_its_own_interpreter(
         ("app.jar", b"PK\x03\x04\x14", None),
     ],
 )
-def test_what_came_in_the_place_of_a_program_is_named(name: str, head: bytes, cause: str | None) -> None:
+def test_a_file_that_replaced_the_program_is_named(name: str, head: bytes, cause: str | None) -> None:
     found = unrunnable(Path(name), head, "linux", Path("/nowhere"))
     assert found is not None
     assert cause in found.cause if cause else "neither a program" in found.cause
@@ -143,6 +141,6 @@ def test_what_windows_cannot_run_is_named_with_what_to_do(name: str, head: bytes
     assert remedy in found.remedy
 
 
-def test_a_program_for_this_windows_is_none_of_these() -> None:
+def test_a_program_for_this_windows_is_accepted() -> None:
     assert unrunnable(Path("app.exe"), pe(0x014C), "win32") is None
     assert unrunnable(Path("npm.CMD"), b"@ECHO off\r\n", "win32") is None

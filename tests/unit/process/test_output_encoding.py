@@ -37,7 +37,7 @@ def test_only_windows_has_a_second_encoding() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="other systems' programs do not write UTF-16")
-def test_what_wsl_says_is_shown_line_by_line() -> None:
+def test_the_output_of_wsl_is_shown_line_by_line() -> None:
     splitter = LineSplitter()
     raw = WSL.encode("utf-16")
     assert splitter.feed(raw[:50]) + splitter.feed(raw[50:]) + splitter.flush() == WSL.splitlines()

@@ -77,9 +77,7 @@ def test_a_file_that_is_held_for_a_moment_is_removed(tmp_path: Path, monkeypatch
     assert (held.calls, list(tmp_path.iterdir())) == (3, [])
 
 
-def test_on_windows_a_folder_gets_the_rights_that_its_own_folder_hands_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_windows_a_folder_inherits_the_rights_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     modes: list[int] = []
     really = os.mkdir
     monkeypatch.setattr(os, "mkdir", lambda name, mode, **_: (modes.append(mode), really(name, mode)))
@@ -138,9 +136,7 @@ def test_a_folder_on_a_drive_or_share_that_is_not_there_is_an_error(monkeypatch:
         files.make_folder(f"{os.sep}share{os.sep}folder")
 
 
-def test_a_disk_that_does_not_answer_holds_up_no_change_and_gets_the_last_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_disk_delays_no_change_and_gets_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _thread._count()
     record = Record(tmp_path, pytest.fail)
     record.update(port=5000)

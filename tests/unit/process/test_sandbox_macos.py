@@ -10,7 +10,7 @@ from sidecar.process.base import SandboxRequest
 REQUEST = SandboxRequest("strict", ("/data",), (), (), 8123, (443, 5432), "/app/server", "/app")
 
 
-def test_what_is_denied_comes_before_what_is_allowed() -> None:
+def test_deny_rules_come_before_allow_rules() -> None:
     text = sandbox.profile(REQUEST, ["/data"])
     lines = text.splitlines()
     for what in ("file-write*", "signal", "network-bind", "network-outbound"):

@@ -11,7 +11,7 @@ from sidecar.process import sandbox
 from sidecar.process.base import SandboxRequest
 
 
-def test_a_folder_with_the_home_gets_no_label_and_only_labelled_ones_are_writable(
+def test_a_folder_containing_the_home_gets_no_label_and_only_labelled_folders_are_writable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, data = tmp_path / "home", tmp_path / "data"

@@ -63,7 +63,7 @@ def test_descendants_come_parents_first_and_without_the_roots() -> None:
     assert tree.descendants(table, (99,)) == []
 
 
-def test_a_table_that_was_read_while_it_changed_and_has_a_circle_ends() -> None:
+def test_a_table_with_a_cycle_from_a_change_during_the_read_terminates() -> None:
     assert {found.pid for found in tree.descendants(entries(entry(5, 6), entry(6, 5)), (5,))} == {6}
 
 
@@ -153,7 +153,7 @@ def test_a_zombie_is_neither_stopped_nor_killed() -> None:
     assert world.sent == []
 
 
-def test_what_does_not_stop_is_killed_all_the_same() -> None:
+def test_a_process_that_does_not_stop_is_still_killed() -> None:
     class Restless(World):
         def send(self, target: Entry, number: int) -> bool:
             return number == signal.SIGSTOP or super().send(target, number)
@@ -163,14 +163,14 @@ def test_what_does_not_stop_is_killed_all_the_same() -> None:
     assert world.table == {}
 
 
-def test_what_does_not_die_keeps_the_kill_going_until_the_caller_gives_up() -> None:
+def test_a_process_that_does_not_die_keeps_the_kill_going_until_the_caller_gives_up() -> None:
     world = World(entry(10, 1), entry(11, 10), immortal=11)
     assert world.run(steps=50) == 50
     assert list(world.table) == [11]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02])
-def test_nothing_that_was_stopped_is_left_so_when_the_time_is_over(seconds: float) -> None:
+def test_no_process_stays_stopped_when_the_time_is_up(seconds: float) -> None:
     world = World(entry(10, 1), entry(11, 10), forks=1_000_000)  # each look meets another one
     kill = TreeKill(world.members, world.send, seconds)
     while not kill.over and world.table:
@@ -209,7 +209,7 @@ class TestMemory:
     def test_the_roots_session_is_evidence_even_if_the_fork_was_not_seen(self) -> None:
         assert self.remembered(entries(entry(10, 2, session=10)), entries(entry(12, 1, session=10))) == {12}
 
-    def test_so_is_a_session_that_a_member_opened(self) -> None:
+    def test_a_session_that_a_member_opened_is_evidence(self) -> None:
         assert self.remembered(
             entries(entry(10, 2, session=10), entry(11, 10, session=11)), entries(entry(13, 1, session=11))
         ) == {13}
