@@ -31,9 +31,7 @@ def hide(text: str) -> str:
     return text.replace("hunter2", "***")
 
 
-async def test_what_was_reported_before_the_log_was_attached_is_written_with_its_own_time(
-    log: Log, tmp_path: Path
-) -> None:
+async def test_entries_before_the_log_is_attached_keep_their_own_time(log: Log, tmp_path: Path) -> None:
     before = time.time()
     log.info("early bird")
     after = time.time()
@@ -134,7 +132,7 @@ async def test_a_full_disk_is_reported_once_and_the_rest_goes_to_stderr(
 
 
 @pytest.mark.parametrize("form", [(True, ""), (True, "half a li"), (False, ""), (False, "half a li")])
-async def test_a_file_that_missed_entries_says_so_when_it_goes_on(
+async def test_a_file_that_missed_entries_notes_that_when_it_recovers(
     log: Log,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -274,7 +272,7 @@ async def test_a_defect_is_logged_with_its_traceback_and_masked(
     assert "hunter2" not in text + capsys.readouterr().err
 
 
-def test_a_defect_is_logged_where_nothing_can_be_imported(
+def test_a_defect_is_logged_if_nothing_can_be_imported(
     log: Log, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What logs a defect goes on with an answer or a state, which must not depend on a descriptor for a module."""

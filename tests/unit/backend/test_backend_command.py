@@ -49,7 +49,7 @@ def test_a_users_command_is_only_made_absolute_and_runs_where_the_sidecar_was_st
         assert (found.argv, found.cwd) == ((str(server), "--port", "{port}", "{other}"), str(tmp_path))
 
 
-def test_a_profile_may_have_it_run_beside_its_executable(tmp_path: Path) -> None:
+def test_a_profile_may_run_the_backend_in_its_executables_folder(tmp_path: Path) -> None:
     server = program(tmp_path / "bin" / f"server{SUFFIX}")
     assert find([str(server)], tmp_path, profile="aura").cwd == str(server.parent)
     assert find([str(server)], tmp_path, f"backend.cwd={tmp_path}", profile="aura").cwd == str(tmp_path)
@@ -95,7 +95,7 @@ def test_a_relative_command_begins_at_the_working_directory(tmp_path: Path) -> N
     assert found.argv == (str(server),)
 
 
-def test_a_relative_command_is_also_looked_for_in_its_own_working_folder(tmp_path: Path) -> None:
+def test_a_relative_command_is_also_searched_in_its_working_folder(tmp_path: Path) -> None:
     server = program(tmp_path / "app" / f"server{SUFFIX}")
     found = find([f"./server{SUFFIX}"], tmp_path, "backend.cwd=app")
     assert (found.argv, found.cwd) == ((str(server),), str(tmp_path / "app"))
@@ -108,7 +108,7 @@ def test_a_bare_name_is_looked_up_on_the_path_of_the_child_and_runs_in_the_worki
 
 
 @pytest.mark.posix(reason="links without privilege")
-def test_a_link_is_run_by_its_own_name_for_the_name_may_mean_something(tmp_path: Path) -> None:
+def test_a_link_is_run_by_its_own_name_because_the_name_may_matter(tmp_path: Path) -> None:
     server = program(tmp_path / "real")
     link = tmp_path / "link"
     link.symlink_to(server)
@@ -122,7 +122,7 @@ def find_on_windows(name: str, folder: Path, *path: Path) -> str:
     return find_command(settings, environ, working_directory=str(folder), platform="win32").argv[0]
 
 
-def test_on_windows_a_script_for_posix_does_not_hide_the_command_beside_it(tmp_path: Path) -> None:
+def test_on_windows_a_posix_script_does_not_hide_the_command_next_to_it(tmp_path: Path) -> None:
     script = program(tmp_path / "bin" / "npm")
     command = program(tmp_path / "bin" / "npm.cmd")
     assert find_on_windows("npm", tmp_path, script.parent) == str(command)
@@ -135,7 +135,7 @@ def test_on_windows_a_script_for_posix_does_not_hide_a_program_later_on_the_path
     assert find_on_windows("tool", tmp_path, script.parent, executable.parent) == str(executable)
 
 
-def test_on_windows_a_file_without_extension_is_taken_where_there_is_nothing_else(tmp_path: Path) -> None:
+def test_on_windows_a_file_without_extension_is_the_last_resort(tmp_path: Path) -> None:
     script = program(tmp_path / "bin" / "tool")
     assert find_on_windows("tool", tmp_path, script.parent) == str(script)
 
@@ -178,7 +178,7 @@ def test_a_link_to_nothing_is_reported_with_its_target(tmp_path: Path) -> None:
         find([str(link)], tmp_path)
 
 
-def test_a_folder_is_no_program(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_program(tmp_path: Path) -> None:
     folder = tmp_path / "Server.app"
     folder.mkdir()
     with pytest.raises(BackendNotAFileError) as caught:
@@ -196,7 +196,7 @@ def test_a_name_that_no_program_has_is_not_to_be_installed(tmp_path: Path, name:
 
 
 @pytest.mark.posix(reason="named pipes in the file system")
-def test_a_pipe_is_no_program(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_program(tmp_path: Path) -> None:
     if sys.platform != "win32":
         os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BackendNotAFileError):
@@ -249,7 +249,7 @@ def test_a_path_that_is_not_utf_8_is_not_taken_for_one_that_was_escaped(tmp_path
 
 
 @pytest.mark.posix(reason="the run bit")
-def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_path: Path) -> None:
+def test_a_file_that_only_others_may_execute_gets_no_chmod_hint(tmp_path: Path) -> None:
     server = program(tmp_path / "server", mode=0o654)
     if sys.platform != "win32" and os.getuid() == 0:
         pytest.skip("root may run a file that anyone may run")
@@ -269,7 +269,7 @@ def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_pat
         ("./bin/server SUFFIX", None),
     ],
 )
-def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words: str | None) -> None:
+def test_the_remedy_for_a_command_in_one_string_is_to_split_it(tmp_path: Path, word: str, words: str | None) -> None:
     server = program(tmp_path / "app" / f"server{SUFFIX}").as_posix()
     with pytest.raises(BackendNotFoundError) as caught:
         find([word.replace("PROGRAM", server)], tmp_path)
@@ -319,7 +319,7 @@ def test_a_working_folder_that_is_not_there_is_reported_before_the_system_blames
         find([str(server)], tmp_path, f"backend.cwd={server.name}")
 
 
-def test_the_packaged_backend_is_searched_beside_and_above_the_sidecar_then_in_the_working_directory() -> None:
+def test_the_packaged_backend_is_searched_next_to_and_above_the_sidecar_then_in_the_working_directory() -> None:
     beside, here = Path("/app/resources/sidecar"), Path("/work")
 
     def searched(profile: str, platform: str) -> list[Path]:
@@ -363,7 +363,7 @@ def test_a_packaged_backend_that_lost_its_run_bit_gets_it_back_with_a_note(tmp_p
     assert len(find(None, tmp_path).notes) == 1
 
 
-def test_no_packaged_backend_lists_every_place_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_a_missing_packaged_backend_lists_every_searched_path(tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
         find(None, tmp_path, beside=tmp_path / "a" / "b" / "c")
     for root in (tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a", tmp_path):
@@ -371,7 +371,7 @@ def test_no_packaged_backend_lists_every_place_where_it_was_looked_for(tmp_path:
     assert "Set backend.command" in (caught.value.hint or "")
 
 
-def test_a_profile_without_a_backend_of_its_own_demands_a_command(tmp_path: Path) -> None:
+def test_a_profile_without_a_packaged_backend_requires_a_command(tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError, match="No backend command given"):
         find(None, tmp_path, profile="generic")
 
@@ -397,7 +397,7 @@ def test_only_host_and_port_are_filled_in() -> None:
 
 
 @pytest.mark.posix(reason="Windows removes no folder in which a process works")
-def test_a_sidecar_whose_folder_is_gone_starts_what_is_named_in_full_and_says_why_nothing_else(
+def test_a_sidecar_whose_folder_is_gone_starts_only_absolute_paths_and_explains_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = program(tmp_path / "bin" / "server")

@@ -43,7 +43,7 @@ def test_aura_gets_its_address_under_all_three_names_and_its_folders() -> None:
     assert "HOST" not in env
 
 
-def test_aura_in_development_says_more() -> None:
+def test_aura_in_development_logs_more() -> None:
     env = environment({}, "app.mode=development")
     names = ("DOTNET_ENVIRONMENT", "ASPNETCORE_DETAILEDERRORS", "LOGGING__LOGLEVEL__DEFAULT")
     assert [env[name] for name in names] == ["Development", "true", "Debug"]
@@ -83,7 +83,7 @@ def test_options_are_added_to_those_that_a_variable_has() -> None:
         (["python", "-m", "uvicorn", "app:app"], {"DENO_SERVE_ADDRESS"}),
     ],
 )
-def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[str], variables: set[str]) -> None:
+def test_a_variable_that_others_also_read_is_set_only_for_its_server(command: list[str], variables: set[str]) -> None:
     inherited = {"NODE_OPTIONS": "", "OLLAMA_HOST": "10.0.0.1", "DENO_SERVE_ADDRESS": ""}
     env = environment(inherited, f"backend.command={json.dumps(command)}", profile="generic")
     assert {name for name, value in inherited.items() if env[name] != value} == variables
@@ -118,7 +118,7 @@ def test_it_is_known_how_servers_are_given_their_port(command: list[str], how: s
     assert how_to_pass_port(Settings(backend=Backend(command=command)), [8000]) == how
 
 
-def test_a_port_that_is_written_in_backend_env_is_to_be_replaced_there() -> None:
+def test_the_remedy_for_a_port_in_backend_env_is_to_replace_it_there() -> None:
     backend = Backend(command=["node", "server.js"], env={"PORT": "8000"})
     assert how_to_pass_port(Settings(backend=backend), [8000]) == "write {port} instead of 8000 in backend.env"
     backend = Backend(command=["./server/MyApp"])  # a profile that sets no PORT
@@ -181,7 +181,7 @@ def test_what_is_meant_for_electron_the_app_and_the_sidecar_is_never_inherited(n
     assert environment({name: "1"}, f"backend.env.{name}=2")[name] == "2"
 
 
-def test_aura_reset_comes_from_the_backends_own_variables_alone() -> None:
+def test_aura_reset_comes_only_from_backend_env() -> None:
     assert environment({}, "backend.env.AURA_RESET=true")["AURA_RESET"] == "true"
 
 
@@ -243,7 +243,7 @@ def test_on_windows_the_block_is_in_the_order_that_the_system_relies_on() -> Non
         ({}, (), "linux", None),
     ],
 )
-def test_python_on_windows_writes_utf8_to_the_pipe_unless_it_is_told_otherwise(
+def test_python_on_windows_writes_utf8_to_the_pipe_unless_configured_otherwise(
     inherited: dict[str, str], override: tuple[str, ...], platform: str, encoding: str | None
 ) -> None:
     env = {name.upper(): value for name, value in environment(inherited, *override, platform=platform).items()}

@@ -46,7 +46,7 @@ def find(command: list[str] | None, *overrides: str, path: str = "") -> tuple[st
     return find_command(settings, {"PATH": path}, beside="/", working_directory="/").argv
 
 
-def test_a_program_in_a_folder_that_may_not_be_entered_is_not_said_to_be_missing(closed: Path) -> None:
+def test_a_program_in_an_inaccessible_folder_is_not_reported_as_missing(closed: Path) -> None:
     with no_one(), pytest.raises(BackendNotExecutableError, match="is not accessible") as raised:
         find([str(closed / "server")])
     assert raised.value.hint == "Give this user permission to enter each folder on its path."

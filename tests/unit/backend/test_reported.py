@@ -67,7 +67,7 @@ def test_what_a_person_would_read_is_read(printed: bytes) -> None:
         assert reported.address == ("127.0.0.1", 53211)
 
 
-def test_a_line_without_an_end_gives_a_port_that_is_to_be_proven() -> None:
+def test_the_port_of_an_unfinished_line_is_unproven() -> None:
     reported = ReportedAddress(KESTREL)
     assert reported.unfinished is None
     for piece, port in ((b"Now listening on: http://127.0.0.1:5", 5), (b"32", 532), (b"11", 53211)):
@@ -110,7 +110,7 @@ def test_of_a_backend_that_was_given_a_port_only_an_address_counts() -> None:
     assert printed_port(None, b'{"url":"http:\\/\\/127.0.0.1:8000\\/"}', {8000}) == 8000
 
 
-def test_a_page_beside_the_server_is_not_taken_for_it() -> None:
+def test_an_additional_page_is_not_taken_for_the_server() -> None:
     """As Browsersync prints them; alone it is better than none."""
     server = b"       Local: http://localhost:3000\n          UI: http://localhost:3001\n"
     assert printed_port(None, server, {3000, 3001}) == 3000
@@ -118,7 +118,7 @@ def test_a_page_beside_the_server_is_not_taken_for_it() -> None:
     assert printed_port(None, b"Metrics on http://0.0.0.0:9\nhttp://127.0.0.1:8/ui\n", {8, 9}) == 8
 
 
-def test_a_debugger_and_a_database_are_told_from_a_server_of_websockets() -> None:
+def test_a_debugger_and_a_database_are_distinguished_from_a_websocket_server() -> None:
     printed = (
         "Debugger listening on ws://127.0.0.1:9229/0f2c936f-b1cd\nconnected to postgres://me@localhost:5432/db\n"
         "redis://localhost:6379\n* Listening on tcp://localhost:3000\nListening on ws://localhost:8765\nwss://0.0.0.0:8766/\nhttp://localhost:8000/ws\n"
@@ -165,7 +165,7 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
     ],
     ids=["simple", "one line", "systemd", "Serilog", "NLog", "JSON"],
 )
-def test_lifetime_events_are_messages_of_their_own(before: str) -> None:
+def test_lifetime_events_are_separate_messages(before: str) -> None:
     output = f"{before}Application started. Press Ctrl+C\nno Application started.\n{before}Application is shutting down...\r\n"
     assert lifetime_events("aspnet", output) == lifetime_events("aura", output) == ["started", "stopping"]
     assert lifetime_events("generic", output) == []

@@ -62,7 +62,7 @@ def test_the_program_may_be_unknown(describe: Describe) -> None:
     assert describe(snapshot([("a", rule(app=None, name="b"))]), NAMES, "").exists is False
 
 
-def test_no_rule_is_false_only_where_everything_was_read(describe: Describe) -> None:
+def test_exists_is_false_only_if_everything_was_read(describe: Describe) -> None:
     assert describe(snapshot(), NAMES, PROGRAM).exists is False
     assert describe(snapshot(None), NAMES, PROGRAM).exists is None
     denied = describe(snapshot(states={"policy": "unreadable"}), NAMES, PROGRAM)

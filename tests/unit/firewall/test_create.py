@@ -64,13 +64,13 @@ def test_the_rule_counts_when_the_registry_shows_it() -> None:
 
 
 @pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (1, "exit code 1"), (None, "still running")])
-def test_an_exit_code_is_no_proof(code: int | None, words: str) -> None:
+def test_an_exit_code_does_not_prove_success(code: int | None, words: str) -> None:
     answer = Machine(snapshot(), code=code).create()
     assert (answer.created, answer.exists) == (False, False)
     assert words in answer.details
 
 
-def test_an_exit_code_is_no_disproof() -> None:
+def test_an_exit_code_does_not_disprove_success() -> None:
     assert Machine(snapshot(), snapshot([("new", rule())]), code=1).create().created
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_quoted_is_refused_before_anybody_is_asked() -> None:
         rule(app=r"C:\other.exe"),
     ],
 )
-def test_a_new_rule_that_is_not_the_one_asked_for_is_no_success(text: str) -> None:
+def test_a_new_rule_other_than_the_requested_one_is_not_a_success(text: str) -> None:
     assert not Machine(snapshot(), snapshot([("new", text)])).create().created
 
 

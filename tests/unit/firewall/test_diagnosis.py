@@ -86,7 +86,7 @@ def test_what_kept_the_backend_from_running_is_reported(probe: Probe) -> None:
     assert check.message.startswith("The backend is not running. ")
 
 
-def test_a_refused_connection_without_a_run_is_no_finding() -> None:
+def test_a_refused_connection_without_a_run_is_not_a_finding() -> None:
     assert diagnose(facts("refused", running=False), blocked()).compatible
 
 
@@ -94,7 +94,7 @@ def test_a_backend_that_was_not_probed_is_not_called_reachable() -> None:
     assert "no request was sent" in diagnose(facts(None), blocked()).message
 
 
-def test_a_listener_beyond_loopback_is_where_rules_decide() -> None:
+def test_the_rules_decide_about_a_listener_beyond_loopback() -> None:
     message = diagnose(facts(listeners=("127.0.0.1", "0.0.0.0", "::1")), blocked()).message
     assert "also listens on 0.0.0.0, where the rules decide about other machines" in message
 

@@ -153,7 +153,7 @@ def test_denied_is_distinguished_from_missing(read: Read, monkeypatch: pytest.Mo
     assert names(found) == ("unknown", "unknown", "unknown")
 
 
-def test_values_of_another_type_are_no_rules_and_no_settings(store: Store, read: Read) -> None:
+def test_values_of_another_type_are_neither_rules_nor_settings(store: Store, read: Read) -> None:
     store.write(f"{registry.STORE_KEYS['local']}\\FirewallRules", {"number": 7})
     store.write(f"{registry.STORE_KEYS['local']}\\PublicProfile", {"EnableFirewall": "0"})
     assert rules(read()).values == {"number": 7}
@@ -197,7 +197,7 @@ def test_the_machines_own_keys_can_be_read() -> None:
 
 @pytest.mark.skipif(not in_wine(), reason="it writes the machine's firewall keys, which only a throw-away one may lose")
 @only_writer()
-def test_the_machines_own_keys_are_where_rules_are_looked_for() -> None:
+def test_rules_are_read_from_the_machines_own_keys() -> None:
     machine = Store(winreg.HKEY_LOCAL_MACHINE, "")
     before = registry.read()
     assert before.key("policy", RULES_KEY).state == "missing"

@@ -52,7 +52,7 @@ def test_every_field_is_read_back_as_it_was_written(
 @given(
     st.permutations(["Action=Block", "Dir=In", "Active=TRUE", "Protocol=6", "App=x", "Name=n", "LPort=80", "LPort=81"])
 )
-def test_the_order_of_the_fields_says_nothing(fields: list[str]) -> None:
+def test_the_order_of_the_fields_does_not_matter(fields: list[str]) -> None:
     found = parse("local", "id", "v2.10|" + "".join(field + "|" for field in fields))
     assert (found.action, found.active, found.protocol, found.program, found.name) == ("block", True, 6, "x", "n")
     assert sorted(found.ports) == [(80, 80), (81, 81)]
@@ -124,7 +124,7 @@ def test_a_value_may_contain_an_equals_sign() -> None:
         "v2.10|Action=Allow|Dir=In|nonsense|",
     ],
 )
-def test_what_breaks_the_grammar_is_no_rule(text: str) -> None:
+def test_text_that_breaks_the_grammar_is_not_a_rule(text: str) -> None:
     assert parse("local", "id", text) is None
 
 
@@ -172,6 +172,6 @@ def test_the_name_is_what_people_see() -> None:
     assert found.name == NAME
 
 
-def test_a_flag_that_is_not_set_is_no_condition() -> None:
+def test_an_unset_flag_is_not_a_condition() -> None:
     found = parse("local", "id", rule(extra="LOM=FALSE|PCross=TRUE|"))
     assert found.conditions == ("PCross=TRUE",)

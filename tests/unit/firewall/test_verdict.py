@@ -119,7 +119,7 @@ def test_what_narrows_a_rule_makes_it_conditional(extra: str) -> None:
     assert extra.rstrip("|") in judged.reason
 
 
-def test_a_narrow_allow_beside_a_plain_one_is_allowed() -> None:
+def test_a_narrow_allow_next_to_a_plain_one_is_allowed() -> None:
     assert names(snapshot([("a", rule(extra="RA4=LocalSubnet|")), ("b", rule())]))[1] == "allowed"
 
 
@@ -178,7 +178,7 @@ def test_no_exceptions_of_this_machine_is_not_undone_by_policy() -> None:
     assert names(snapshot(settings=settings))[0] == "blocked"
 
 
-def test_no_exceptions_means_nothing_where_the_firewall_is_off() -> None:
+def test_no_exceptions_means_nothing_if_the_firewall_is_off() -> None:
     settings = {("local", "DomainProfile"): {"EnableFirewall": 0, "DoNotAllowExceptions": 1}}
     assert names(snapshot(settings=settings))[0] == "disabled"
 
@@ -195,7 +195,7 @@ def test_merging_is_decided_by_policy_alone() -> None:
     assert names(snapshot([("a", rule())], settings=settings))[1] == "allowed"
 
 
-def test_the_old_policy_key_speaks_for_private_and_public_where_neither_has_its_own() -> None:
+def test_the_old_policy_key_applies_to_private_and_public_if_neither_has_its_own() -> None:
     settings = {("policy", "StandardProfile"): {"EnableFirewall": 0}}
     assert names(snapshot(settings=settings)) == ("no_rule", "disabled", "disabled")
     settings["policy", "PublicProfile"] = {}
@@ -254,7 +254,7 @@ def test_whatever_stands_in_the_stores_there_is_a_verdict_for_each_profile(
 
 
 @given(stores, st.randoms(use_true_random=False))
-def test_the_order_of_the_rules_says_nothing(local: list[tuple[str, str]], random: Random) -> None:
+def test_the_order_of_the_rules_does_not_matter(local: list[tuple[str, str]], random: Random) -> None:
     shuffled = list(local)
     random.shuffle(shuffled)
     assert names(snapshot(local), port=5005) == names(snapshot(shuffled), port=5005)

@@ -258,7 +258,7 @@ SAID = [
         pytest.param(NOISE * 40, "\r\n", id="after much else", marks=pytest.mark.slow),
     ],
 )
-def test_the_cause_comes_from_what_it_said(
+def test_the_cause_comes_from_the_output(
     *, kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
 ) -> None:
     cause = guess((before + output).replace("\n", newline), status, port=None)
@@ -312,7 +312,7 @@ def test_without_output_the_status_decides(kind: str, status: ExitStatus) -> Non
 
 
 @pytest.mark.parametrize("code", [1, 2, 64, 253, 254, 255, 300, 0xDEAD])
-def test_nothing_is_guessed_where_nothing_speaks_for_it(code: int) -> None:
+def test_nothing_is_guessed_without_evidence(code: int) -> None:
     assert guess(NOISE, ExitStatus(code=code), port=5005) is None
 
 
@@ -323,7 +323,7 @@ def test_a_name_that_contains_the_letters_of_an_error_code_is_none(name: str) ->
     assert cause.kind == "exception"
 
 
-def test_a_kill_from_outside_has_nothing_to_do_with_what_was_said_before() -> None:
+def test_a_kill_from_outside_is_not_explained_by_earlier_output() -> None:
     cause = guess("warn: SQLite Error 5: 'database is locked', trying again\n", ExitStatus(signal=9), port=None)
     assert cause.kind == "killed"
 
@@ -347,7 +347,7 @@ def test_the_kernel_knows_better_than_a_launcher_too(oom: bool | None, words: st
     assert (cause.kind, words in cause.cause) == ("killed", True), cause.cause
 
 
-def test_what_a_launcher_says_of_a_kill_is_explained_by_what_the_kernel_counted() -> None:
+def test_a_launchers_message_about_a_kill_yields_to_the_kernels_count() -> None:
     said = "up\nmake: *** [Makefile:2: all] Killed\n"
     assert guess(said, ExitStatus(code=2), port=None, oom=True).kind == "oom_killed"
     assert guess(said, ExitStatus(code=2), port=None).kind == "killed"
@@ -414,12 +414,12 @@ def test_the_message_of_an_exception_is_one_line_of_bounded_length_and_keeps_its
     assert len(long.message) == 300
 
 
-def test_the_port_of_the_run_is_named_where_the_text_has_none() -> None:
+def test_the_runs_port_is_named_if_the_text_has_none() -> None:
     cause = guess("OSError: [Errno 98] nope", ONE, port=4711)
     assert cause.cause.startswith("Port 4711 ")
 
 
-def test_another_port_than_that_of_the_run_is_named_where_the_text_has_one() -> None:
+def test_a_port_in_the_text_is_named_instead_of_the_runs() -> None:
     cause = guess("Error: listen EADDRINUSE: address already in use 127.0.0.1:9229\n", ONE, port=4711)
     assert cause.cause.startswith("Port 9229 ")
 

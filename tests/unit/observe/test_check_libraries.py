@@ -50,7 +50,7 @@ def test_what_lies_across_two_pieces_is_found(tmp_path: Path, before: int) -> No
     assert dotnet_kind(tmp_path / "server") == "invariant"
 
 
-def test_its_settings_may_lie_beside_it(tmp_path: Path) -> None:
+def test_the_settings_may_be_in_a_file_next_to_the_program(tmp_path: Path) -> None:
     (tmp_path / "server").write_bytes(_HOST_MARK)
     (tmp_path / "server.runtimeconfig.json").write_text('{"System.Globalization.Invariant": "true"}')
     assert dotnet_kind(tmp_path / "server") == "invariant"
@@ -62,7 +62,7 @@ def test_a_real_server_is_known() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
-def test_libraries_are_found_where_the_loader_finds_them(tmp_path: Path) -> None:
+def test_libraries_are_searched_where_the_loader_searches(tmp_path: Path) -> None:
     (tmp_path / "libown.so.3").touch()
     found = set(installed_libraries(f"/:{tmp_path}:"))
     assert "libown.so.3" in found
@@ -70,7 +70,7 @@ def test_libraries_are_found_where_the_loader_finds_them(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
-def test_a_backend_that_is_none_or_not_there_is_no_failure(tmp_path: Path) -> None:
+def test_a_missing_or_other_backend_is_not_a_failure(tmp_path: Path) -> None:
     def missing() -> tuple[str, ...]:
         raise BackendNotFoundError("none")
 

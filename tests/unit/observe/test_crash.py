@@ -114,11 +114,11 @@ def test_a_report_holds_all_that_is_known() -> None:
         ({"next_start_in": 0.0}, "restarts at once"),
     ],
 )
-def test_a_report_says_what_follows(changes: dict[str, Any], words: str) -> None:
+def test_a_report_says_what_happens_next(changes: dict[str, Any], words: str) -> None:
     assert words in render(facts(crash(**changes)))
 
 
-def test_a_report_of_a_run_of_which_nothing_is_known_is_still_a_report() -> None:
+def test_a_report_without_facts_is_still_a_report() -> None:
     text = render(facts(crash(cause=None, remedy=None)))
     assert text.count("(no data)") == 6
     assert "Likely cause" not in text
@@ -139,7 +139,7 @@ def test_a_backend_cannot_forge_the_summary_of_its_report() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "some log", "Summary for programs: {", "Summary for programs: {}"])
-def test_what_is_no_report_has_no_summary(text: str) -> None:
+def test_a_text_that_is_not_a_report_has_no_summary(text: str) -> None:
     assert read_summary(text) is None
 
 
@@ -220,7 +220,7 @@ async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp
         "\0",
     ],
 )
-async def test_a_name_that_is_no_report_is_refused(reports: CrashReports, tmp_path: Path, name: str) -> None:
+async def test_a_name_that_is_not_a_report_is_refused(reports: CrashReports, tmp_path: Path, name: str) -> None:
     (tmp_path / "crash-notes.log").write_text("not a report")
     with pytest.raises(InvalidArgsError, match="No crash report named"):
         await reports.read(name)

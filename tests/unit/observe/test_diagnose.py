@@ -369,7 +369,7 @@ async def test_a_check_that_breaks_hides_no_other() -> None:
     assert "defect" in first.message
 
 
-async def test_a_check_that_gets_no_answer_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_that_times_out_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk or a network drive that does not respond is what the diagnosis is asked about."""
     monkeypatch.setattr(check_backend, "LIMIT", 0.05)
     over = threading.Event()
@@ -417,7 +417,7 @@ def test_the_passed_socket(port: int | None, waiting: int | None, says: str) -> 
 
 
 @pytest.mark.parametrize(("path", "says"), [("/live", "when /live answers"), ("", "when its port is open")])
-def test_notifications_where_there_are_none(monkeypatch: pytest.MonkeyPatch, path: str, says: str) -> None:
+def test_notifications_on_a_system_without_them(monkeypatch: pytest.MonkeyPatch, path: str, says: str) -> None:
     monkeypatch.setattr(check_backend, "HAS_NOTIFICATIONS", False)
     check = check_backend.check_notify(path)
     assert check.status == "warning"

@@ -96,7 +96,7 @@ def test_a_line_that_moves_the_cursor_back_by_other_means_is_seen_too(back: byte
     assert splitter.feed(b"\n") == []
 
 
-def test_a_progress_bar_is_no_endless_line() -> None:
+def test_a_progress_bar_is_not_an_endless_line() -> None:
     splitter = LineSplitter()
     for number in range(10_000):
         assert splitter.feed(b"\r%09d" % number) == []

@@ -78,7 +78,7 @@ async def test_asking_for_few_lines_of_one_stream_finds_them_behind_much_of_the_
     assert texts(await log.read_lines(2, "both")) == ["noise 999", "the one error"]
 
 
-async def test_the_lines_of_an_earlier_run_are_not_glued_to_those_of_the_next(log: BackendLog) -> None:
+async def test_the_lines_of_two_runs_are_not_joined(log: BackendLog) -> None:
     log.write("stdout", b"last words")
     log.begin_run(2)
     log.write("stdout", b"first words\n")

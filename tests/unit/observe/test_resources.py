@@ -55,13 +55,13 @@ def test_a_process_that_ended_or_whose_pid_was_reused_takes_nothing_away() -> No
     assert meter.measure({(1, 2.0): 0.5}, 4) == 25.0
 
 
-def test_no_time_between_two_samples_is_no_division_by_zero() -> None:
+def test_two_samples_at_the_same_time_do_not_divide_by_zero() -> None:
     meter = CpuMeter()
     meter.measure({A: 1.0}, 5)
     assert meter.measure({A: 2.0}, 5) == 0.0
 
 
-def test_pages_that_processes_share_count_once_where_a_limit_would_be_passed() -> None:
+def test_shared_pages_count_once_if_a_limit_would_be_exceeded() -> None:
     machine = Machine(tree_limit=1200)
     machine.usage = {A: Usage(1.0, 1000, 3), B: Usage(1.0, 100, 1)}
     assert machine.resources.sample().memory == 1100  # type: ignore[union-attr]  # below the limit: not measured again
@@ -72,7 +72,7 @@ def test_pages_that_processes_share_count_once_where_a_limit_would_be_passed() -
     assert machine.resources.sample().memory == 1450  # type: ignore[union-attr]
 
 
-def test_mapped_files_do_not_count_where_a_limit_would_be_passed() -> None:
+def test_mapped_files_do_not_count_if_a_limit_would_be_exceeded() -> None:
     machine = Machine(tree_limit=1200)
     machine.usage = {A: Usage(1.0, 9000, 3), B: Usage(1.0, 100, 1)}
     machine.counted_once = {1: 1, 2: 1}  # slow, so not asked for
@@ -80,14 +80,14 @@ def test_mapped_files_do_not_count_where_a_limit_would_be_passed() -> None:
     assert machine.resources.sample().memory == 900  # type: ignore[union-attr]
 
 
-def test_a_sample_adds_the_whole_tree_up() -> None:
+def test_a_sample_adds_up_the_whole_tree() -> None:
     machine = Machine()
     machine.usage = {A: Usage(1.0, 1000, 3), B: Usage(1.0, 500, 1), (-1, 0.0): Usage(0, 0, 0)}
     sample = machine.resources.sample()
     assert sample == ResourceSample(time="1970-01-01T00:01:40.000Z", cpu=0.0, memory=1500, processes=2, threads=4)
 
 
-def test_there_is_no_sample_of_nothing() -> None:
+def test_no_live_process_gives_no_sample() -> None:
     machine = Machine()
     assert machine.resources.sample() is None
     assert machine.resources.history() == []

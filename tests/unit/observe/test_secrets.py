@@ -26,7 +26,7 @@ def test_secrets_of_the_run_and_our_own_are_masked(secrets: Secrets, monkeypatch
     assert secrets.mask("ours-alone, not-yet-known") == f"{MASK}, {MASK}"
 
 
-def test_the_secrets_of_the_settings_stay_masked_beside_those_of_a_run(secrets: Secrets) -> None:
+def test_the_secrets_of_the_settings_stay_masked_together_with_a_runs(secrets: Secrets) -> None:
     assert secrets.mask("of the settings, of the command") == f"{MASK}, {MASK}"
     secrets.learn({"API_TOKEN": "of the first run"}, ())
     assert secrets.mask("of the first run, of the settings, of the command") == f"{MASK}, {MASK}, {MASK}"
@@ -61,7 +61,7 @@ def test_a_run_with_the_variables_of_the_run_before_is_not_searched_again(
     assert searched == ["PORT"]
 
 
-def test_a_text_is_withheld_where_the_masking_cannot_be_imported(
+def test_a_text_is_withheld_if_the_masking_cannot_be_imported(
     secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No descriptor was left to import it with: a launch that failed for that was never answered."""

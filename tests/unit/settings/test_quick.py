@@ -107,7 +107,7 @@ def toml(value: Any) -> str:
 
 
 @pytest.mark.parametrize("way", ["flags", "environment", "file"])
-def test_what_users_give_is_plainly_right_in_every_way_to_give_it(tmp_path: Path, way: str) -> None:
+def test_usual_values_are_valid_from_every_source(tmp_path: Path, way: str) -> None:
     config = tmp_path / "settings.toml"
     overrides, environ, lines = [], {}, []
     for section, given_values in TYPICAL.items():
@@ -170,7 +170,7 @@ def test_the_variables_of_a_profile_are_left_to_load() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_setting_has_a_flag_and_a_variable_that_take_its_own_default(name: str) -> None:
+def test_every_setting_has_a_flag_and_a_variable_that_accept_its_default(name: str) -> None:
     section, key = name.split(".")
     default = getattr(getattr(Settings(), section), key)
     text = msgspec.json.encode(default).decode()  # what holds no table is TOML too

@@ -259,7 +259,7 @@ def test_a_file_named_as_json_or_yaml_is_reported_as_the_wrong_format(tmp_path: 
     assert mistake.endswith("; a settings file is always TOML, not JSON or YAML")
 
 
-def test_only_a_file_with_another_name_gets_the_remark_about_its_format(tmp_path: Path) -> None:
+def test_only_a_file_with_another_extension_gets_the_hint_about_its_format(tmp_path: Path) -> None:
     (mistake,) = mistakes(config=file(tmp_path, "[backend\n"))
     assert "JSON" not in mistake
 
@@ -401,7 +401,7 @@ class TestWhatTheAuraShellReads:
         environ = {"AURA_BACKEND_URL": "http://127.0.0.1:5272", "SIDECAR_BACKEND__PORT": "auto"}
         assert load(profile="aura", environ=environ).settings.backend.port == "auto"
 
-    def test_our_own_address_is_ignored_with_a_note_where_the_backend_is_managed(self) -> None:
+    def test_a_loopback_url_is_ignored_with_a_note_if_the_backend_is_managed(self) -> None:
         loaded = load(environ={}, overrides=["backend.url=http://127.0.0.1:5272"])
         assert (loaded.settings.backend.port, loaded.settings.backend.url) == ("auto", "")
         assert "is ignored: the backend is managed" in loaded.notes[0]

@@ -93,7 +93,7 @@ def test_a_text_loses_what_is_assigned_to_passwords_and_credentials_in_addresses
         'token="hush\nnext',
     ],
 )
-def test_a_json_text_stays_one(text: str) -> None:
+def test_a_json_text_stays_a_text(text: str) -> None:
     masked_text = mask_text(msgspec.json.encode({"output": text, "next": 1}).decode())
     assert "sh" not in masked_text
     assert msgspec.json.decode(masked_text)["next"] == 1
@@ -104,7 +104,7 @@ def test_a_secret_is_known_in_the_spellings_of_json_and_addresses() -> None:
     assert [mask_text(text, spellings(['a "hush"/b'])) for text in texts] == [MASK] * 4
 
 
-def test_a_secret_is_known_where_its_encoding_was_mistaken() -> None:
+def test_a_secret_is_masked_after_a_wrong_decoding() -> None:
     for encoding in ("cp1252", "cp850"):
         for errors in ("replace", "surrogateescape"):
             text = "hüsh-hush".encode(encoding).decode("utf-8", errors)
@@ -131,7 +131,7 @@ def test_a_command_is_shown_without_secret_arguments(command: list[str], expecte
     assert mask_command(command) == expected
 
 
-def test_settings_are_shown_whole_but_for_the_secrets() -> None:
+def test_settings_are_shown_except_for_the_secrets() -> None:
     overrides = ["backend.env.API_KEY=hush", "backend.env.MODE=fast"]
     plain = masked(load(environ={}, overrides=overrides, command=["x", "--password=hush"]).settings)
     assert "hush" not in str(plain)

@@ -35,7 +35,7 @@ def test_aura_has_its_folder_in_electrons_temporary_one_and_others_share_none(tm
     assert resolved(*reported, f"paths.temp={tmp_path / 'own'}", profile="aura").temp == str(tmp_path / "own")
 
 
-def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_each_profile_has_its_own_folder_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     usual = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/share")
