@@ -34,19 +34,18 @@ def main() -> int:
     if wants_serve(argv):
         serve(argv)
     gc.enable()
-    # Not the signal module, whose import takes 3 ms: until the try, Ctrl+C shows a traceback.
+    # Not the signal module, whose import takes 3 ms: until here, Ctrl+C shows a traceback.
     import _signal  # type: ignore[import-not-found]
 
-    try:
-        from .cli import main as run_command
-
-        status = run_command(argv)
-    except KeyboardInterrupt:  # during the imports, or a second one while the first is reported
-        status = 130
+    # During the imports, while the command's end is reported, and while the interpreter ends, there is nothing to stop.
     if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
-        # While the interpreter ends, Ctrl+C would only show a traceback.
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    return status
+    from .cli import main as run_command
+
+    try:
+        return run_command(argv)
+    except KeyboardInterrupt:  # a second one while the first is reported
+        return 130
 
 
 if __name__ == "__main__":

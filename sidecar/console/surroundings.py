@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import itertools
 import os
 import signal
 import sys
@@ -76,7 +75,19 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal = signal.SIGINT
+        self.count = 0
         self.cancel: Callable[[], object] | None = None
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """Handles one signal: the first two cancel what runs. Where nothing does, and for a third, raises KeyboardInterrupt."""
+        self.count += 1
+        if number in TERMINATION:
+            self.signal = signal.Signals(number)
+        # An exception raised in a loop would end whichever task is running, perhaps not the main one, and skip what handles
+        # a cancellation.
+        if self.cancel is None or self.count > _CANCELLING:
+            raise KeyboardInterrupt
+        self.cancel()
 
 
 _interruption: ContextVar[Interruption | None] = ContextVar("interruption", default=None)
@@ -84,60 +95,43 @@ _interruption: ContextVar[Interruption | None] = ContextVar("interruption", defa
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Makes SIGTERM and SIGHUP end a command as Ctrl+C does; ignored signals (``nohup``) stay ignored."""
+    """Makes SIGTERM and SIGHUP end a command as Ctrl+C does; ignored signals (``nohup``, a shell's ``&``) stay ignored."""
     seen = Interruption()
-    before: dict[signal.Signals, Any] = {}
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        seen.signal = signal.Signals(number)
-        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            signal.raise_signal(signal.SIGINT)
-        # A shell that starts us with & makes us ignore SIGINT, and then asyncio ignores it too. An exception raised here
-        # would end whichever task is running, perhaps not the main one, and skip what handles a cancellation.
-        elif seen.cancel is not None:
-            seen.cancel()
-        else:
-            raise KeyboardInterrupt
-
-    for number in TERMINATION:
-        if signal.getsignal(number) == signal.SIG_DFL:
-            before[number] = signal.signal(number, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *TERMINATION)}
+    ours = [number for number, handler in before.items() if handler in (signal.SIG_DFL, signal.default_int_handler)]
+    for number in ours:
+        signal.signal(number, seen.take)
     token = _interruption.set(seen)
     try:
         yield seen
     finally:
         _interruption.reset(token)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in ours:
+            signal.signal(number, before[number])
 
 
 def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
     """``asyncio.run`` for a command: the first two requests to end it cancel ``work``, a third raises KeyboardInterrupt."""
     import asyncio
 
-    seen = _interruption.get() or Interruption()
-    interrupts = itertools.count(1)
+    seen = _interruption.get()
+    if seen is None:
+        with interruptible():
+            return run_cancellable(work)
 
     async def cancellable() -> _T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         seen.cancel = lambda: loop.call_soon_threadsafe(task.cancel)
         try:
+            if seen.count:  # Python drops what is raised in a callback of its own, as the import of a module has one
+                work.close()
+                raise asyncio.CancelledError
             return await work
         finally:
             seen.cancel = None
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        if seen.cancel is None or next(interrupts) > _CANCELLING:
-            raise KeyboardInterrupt
-        seen.cancel()
-
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interrupt)
     try:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, before)

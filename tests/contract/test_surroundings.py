@@ -173,7 +173,30 @@ def test_ctrl_c_at_any_moment_of_a_start_shows_no_traceback() -> None:
     code += "import sys; sys.modules['sidecar.cli'] = type('Late', (), {'main': lambda _: signal.raise_signal(2)})\n"
     code += "sys.argv[1:] = ['--help']; sys.exit(__main__.main())"
     done = run([sys.executable, "-c", code])
-    assert (done.returncode, done.stderr) == (130, "")
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+@pytest.mark.posix(reason="Windows has no signals that one process sends another")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_request_to_end_that_an_import_swallows_still_ends_the_command(name: str) -> None:
+    code = f"""
+import asyncio, signal, sys, weakref
+from sidecar.console.surroundings import interruptible, run_cancellable
+
+class Lock: pass
+
+with interruptible():
+    lock = Lock()
+    dropped = weakref.ref(lock, lambda _: signal.raise_signal(signal.{name}))
+    del lock
+    try:
+        run_cancellable(asyncio.sleep(60))
+    except KeyboardInterrupt:
+        sys.exit(3)
+"""
+    done = run([sys.executable, "-c", code])
+    assert done.returncode == 3
+    assert "Exception ignored" in done.stderr
 
 
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")
