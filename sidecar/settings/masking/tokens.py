@@ -220,8 +220,10 @@ _UNKNOWN = re.compile(
 )
 _CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _LONG = re.compile(r"[^\s\"',;<>()]{15,}")
+# Visa; Maestro and Mastercard; Mir and Mastercard; JCB; RuPay, UnionPay, Discover, Maestro; American Express
 _CARD = re.compile(
-    r"(?<![\w.,+-])(?:[45]\d{3}|2[2-7]\d\d|6[05]\d\d|3[47]\d\d(?=[ -]?\d{6}[ -]?\d{5}\b))([ -]?)\d{4}(?:\1\d{4}\1\d{4}|\d\d\1\d{5})(?![\w+-]|[.,]\d)"
+    r"(?<![\w.,+-])(?:4\d{3}|5[0-8]\d\d|2(?:20[0-4]|22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)|35(?:2[89]|[3-8]\d)|6(?:[0257]\d\d|4[4-9]\d)"
+    r"|3[47]\d\d(?=[ -]?\d{6}[ -]?\d{5}\b))([ -]?)\d{4}(?:\1\d{4}\1\d{4}|\d\d\1\d{5})(?![\w+-]|[.,]\d)"
 )
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
 
