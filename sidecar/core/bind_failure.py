@@ -23,7 +23,7 @@ _LINES_BEFORE = 4  # a Python traceback shows the call of bind at most this many
 # Numbers are the same in every language: EADDRINUSE is 98 on Linux, 48 on macOS, 10048 on
 # Windows; EACCES is 13 and 10013 (errno.h; winsock.h).
 _IN_USE = r"""(?ix)
-      EADDRINUSE | WSAEADDRINUSE
+      EADDRINUSE | WSAEADDRINUSE | \b AddressInUse \b            # Zig
     | \b port \s is \s already \s (?:in \s use | allocated)            # Django, Docker, MinIO
     | address \s already \s in \s use | address \s in \s use | address \s already \s bound
     | only \s one \s usage \s of \s each \s socket \s address
