@@ -33,7 +33,7 @@ _SURVIVED = (
 _SERVES = r"(?im)^(?!.*\balready\b).*\b(?:listening|serving|running|ready|started)\b.{0,40}(?::\d{2,5}\b|\bport\W{1,3}\d{2,5}\b)"
 _CHAINED = "The above exception was the direct cause of the following exception:"  # Python's, for "raise … from …"
 LAST_WORDS = 16 * 1024  # characters; without a fatal error, an older line explains nothing
-LAST_LINES = 15  # where the words of an "at_end" row count
+LAST_LINES = 15  # lines in which an "at_end" row counts
 _MAX_END = 4 * 1024  # characters
 _MAX_LINE = 1000  # characters; some patterns take quadratic time per line
 

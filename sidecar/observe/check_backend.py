@@ -1,4 +1,4 @@
-"""Runs checks; and those of the backend's responses, of what it is given, of other sidecars and of earlier runs."""
+"""Runs the checks; also contains those of the backend's responses, of what it is given, of other sidecars and of earlier runs."""
 
 from __future__ import annotations
 

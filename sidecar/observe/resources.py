@@ -32,7 +32,7 @@ class CpuMeter:
 
 
 class Limit:
-    """Watches one value: an alert begins after ``hold`` s above ``limit`` (0: never) and ends after as long below the hysteresis. Pure."""
+    """Watches one value: an alert begins after ``hold`` s above ``limit`` (0: never) and ends after as long below ``limit * (1 - hysteresis)``. Pure."""
 
     def __init__(self, metric: Literal["cpu", "memory"], limit: float, hysteresis: float, hold: float) -> None:
         self._metric = metric
@@ -102,7 +102,7 @@ class Resources:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Starts sampling a run, now and then at every interval. Can be repeated."""
+        """Starts sampling a run: at once, then at every interval. Can be repeated."""
         self.end()
         self._meter = CpuMeter()
         self._began = self._now()

@@ -42,7 +42,7 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("Mojolicious", {"MOJO_LISTEN": "http://{host}:{port}"}, "https://docs.mojolicious.org/Mojo/Server/Daemon#listen"),
     ("Deno, except `deno serve`", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
     ("llama.cpp", _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"), "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
-    # Clients of a running Ollama read it too, and would then connect to the backend instead.
+    # Clients of a running Ollama read it too, and as the backend would then connect to themselves.
     ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq"),
     # Vite and others listen on localhost, which Node may resolve to [::1] only.
     ("Node, for servers on `localhost`", {"NODE_OPTIONS": "--dns-result-order=ipv4first"}, "https://nodejs.org/api/cli.html#--dns-result-orderorder"),

@@ -156,7 +156,7 @@ def is_own_variable(name: str) -> bool:
 
 
 def _lower(name: str) -> str:
-    """In lower case, ASCII letters only: the Kelvin sign is not a k."""
+    """The name in lower case if it is ASCII, otherwise unchanged: the Kelvin sign is not a k."""
     return name.lower() if name.isascii() else name
 
 

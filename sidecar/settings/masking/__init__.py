@@ -25,7 +25,7 @@ _MIN_LINE = 16  # characters of one line of a multi-line secret, and of a secret
 _BREAK = r"[\\=]?\r?\n[ \t]{0,40}+"
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON requires
-_OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that surrogateescape uses for no byte
+_OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that surrogateescape never uses
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 # Passwords of test databases that are ordinary words in every log.
