@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
-# Thousands of objects are made from here to the first answer, and all of them stay: looking for garbage among them
-# takes 5 ms of the start. The composition root switches it on again, and so does the guardian.
+# Thousands of objects are created before the first answer, and all of them stay: collecting garbage among them takes
+# 5 ms of the start. The composition root enables the collector again, and so does the guardian.
 gc.disable()
 
 from .argv import wants_serve  # noqa: E402
@@ -14,20 +14,20 @@ from .boot import serve  # noqa: E402
 
 
 def main() -> int:
-    """Runs the command; gives the exit status. ``serve`` does not come back."""
+    """Runs the command; returns the exit status. ``serve`` does not return."""
     argv = sys.argv[1:]
     if getattr(sys, "frozen", False):
         from .frozen import shed_loader
 
         shed_loader()
     if sys.platform != "win32" and argv[:1] == ["--guardian"]:
-        # How a frozen sidecar replaces a guardian that was killed; see process/guardian.py.
+        # A frozen sidecar replaces a killed guardian this way; see process/guardian.py.
         from .process.guardian import main as guard
 
         guard()
         return 0
     if sys.platform == "win32" and argv[:1] == ["--console-helper"]:
-        # How a frozen sidecar starts the process that sends CTRL_C; see process/windows/rungs.py.
+        # A frozen sidecar starts the process that sends CTRL_C this way; see process/windows/rungs.py.
         from .process.windows.console_helper import run
 
         run(*argv[1:])
@@ -37,7 +37,7 @@ def main() -> int:
     # Not the signal module, whose import takes 3 ms: until here, Ctrl+C shows a traceback.
     import _signal  # type: ignore[import-not-found]
 
-    # During the imports, while the command's end is reported, and while the interpreter ends, there is nothing to stop.
+    # During the imports, while the command's end is reported, and while the interpreter shuts down, there is nothing to stop.
     if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from .cli import main as run_command

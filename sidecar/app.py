@@ -78,7 +78,7 @@ async def _serve(boot: Boot) -> int:
         await server.finish()
         return error.exit_status
     except Exception as error:
-        log.defect("the sidecar's own run", error)  # boot says on stderr that it ended by this
+        log.defect("the sidecar's own run", error)  # boot prints on stderr that this ended it
         raise
     finally:
         log.close()
@@ -194,7 +194,7 @@ class App:
         self._monitor.close()
         if await self._layer.close():
             self._ending.exit_status = errors.StopFailedError.exit_status
-        # Else the next sidecar must know of what is left.
+        # Otherwise the next sidecar needs the record of what is left.
         if self._ending.exit_status != errors.StopFailedError.exit_status:
             await _briefly(self._record.remove)
         if self._handover is not None:
@@ -209,16 +209,16 @@ class App:
 
 
 async def _briefly(work: Callable[[], None]) -> None:
-    """Does the work, and waits no longer than a second for a disk that does not answer."""
+    """Does the work in a thread; waits at most a second for a disk that does not respond."""
     await asyncio.wait({in_thread(work)}, timeout=1.0)
 
 
 _HEAD_START = 0.2  # seconds
-_SWITCH_INTERVAL = 0.0001  # seconds for which a thread that imports holds up the event loop; Python's own is 5 ms
+_SWITCH_INTERVAL = 0.0001  # seconds for which an importing thread may hold up the event loop; Python's default is 5 ms
 
 
 def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple[asyncio.Task[None], asyncio.Event]:
-    """Does the slow imports while the backend boots, not before it is spawned; at once when the event is set."""
+    """Does the slow imports while the backend boots instead of before the spawn; starts when the event is set."""
     loop, due = asyncio.get_running_loop(), asyncio.Event()
 
     def begin_soon(_notice: RunStarted) -> None:
@@ -250,7 +250,7 @@ def _import_for_failures() -> None:
 
 
 def _lifecycle(settings: Settings, reclaimed: Reclaimed) -> Lifecycle:
-    # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
+    # Failures older than the window would have been forgiven if the previous sidecar had kept running.
     spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
     return Lifecycle(LifecyclePolicy.of(settings), random=_random, spent=spent)
 
@@ -290,7 +290,7 @@ def _notifications(
 
 
 def _random() -> float:
-    """0 to 1. Not of the module of that name: importing it takes 1 ms, and a descriptor, of which none may be left."""
+    """Returns a number in [0, 1). Not from the module random: importing it takes 1 ms, and a descriptor, which may not be available."""
     return int.from_bytes(os.urandom(7), "big") / 2**56
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_FRAME_RANGE = (4096, 1024**3)
-"""hello itself takes one KiB; a GiB is as much as Node's Buffer holds on every platform it runs on."""
+"""Bytes. hello takes 1 KiB; 1 GiB is what Node's Buffer holds on every platform."""
 
 MAX_IN_FLIGHT_RANGE = (1, 65_536)
 
@@ -27,10 +27,10 @@ HINT = "'sidecar serve --help' lists the options."
 
 
 class Boot:
-    """The parsed arguments of ``serve``, and what boot made of them."""
+    """The parsed arguments of ``serve``, and what boot adds."""
 
     def __init__(self) -> None:
-        self.stdin_fd = 0  # private, as stdout_fd, to which hello was written
+        self.stdin_fd = 0  # private copies; hello was written to stdout_fd
         self.stdout_fd = 1
         self.max_frame = DEFAULT_MAX_FRAME
         self.max_in_flight = DEFAULT_MAX_IN_FLIGHT
@@ -38,11 +38,11 @@ class Boot:
         self.profile: str | None = None
         self.overrides: list[str] = []  # ``section.name=value`` in the order given
         self.command: list[str] | None = None
-        self.metrics: str | None = None  # the file for Prometheus
-        self.guardian: Any = None  # what fork_guardian gave
-        self.early: Any = None  # the run that was launched already
-        self.containment: str | None = None  # why the sidecar could not be put into a job object
-        self.interrupted = False  # a signal asked for the end before there was anything to end
+        self.metrics: str | None = None  # the file for Prometheus' node_exporter
+        self.guardian: Any = None  # what fork_guardian returned
+        self.early: Any = None  # the run that was already launched
+        self.containment: str | None = None  # why putting the sidecar into a job object failed
+        self.interrupted = False  # a termination signal came before there was anything to end
 
 
 def wants_serve(argv: list[str]) -> bool:
@@ -59,7 +59,7 @@ def asks_for_help(argv: list[str]) -> bool:
 
 
 def refuse_terminal() -> None:
-    """UsageError: stdin and stdout are a terminal, which would show the frames as garbage and can send none."""
+    """Raises UsageError if stdin and stdout are a terminal, which would show frames as garbage and cannot send any."""
     if has_terminal() and os.isatty(1):
         raise UsageError(
             "stdin and stdout are a terminal; an app must be at their other end",
@@ -90,7 +90,7 @@ def parse(argv: list[str]) -> Boot:
 
 
 def _correct(argv: list[str], word: str, rest: Iterator[str]) -> str:
-    """The command line that was probably meant, if ``word`` can be the backend's program."""
+    """Returns the command line that was probably meant, if ``word`` can be the backend's program."""
     if word.startswith("-"):
         return ""
     import shlex  # only a mistake needs it

@@ -18,7 +18,7 @@ from .console import surroundings
 from .errors import SidecarError, UsageError
 from .plain import printable
 
-# Words of other tools → what does it here
+# Words from other tools → the equivalent here
 _MEANT = {
     "help": "Write: sidecar --help",
     "version": "Write: sidecar --version",
@@ -30,10 +30,10 @@ _MEANT = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; ``argv`` are the words after the program's name, by default those of this process.
+    """Runs one command; ``argv``: the words after the program's name, by default those of this process.
 
-    Returns the exit status: 64 for a usage error, 74 where stdout cannot be written (1 where its reader is gone), 128 + the
-    number of a signal that ended it, else what the command says.
+    Returns the exit status: 64 for a usage error, 74 if stdout cannot be written (1 if its reader is gone), 128 + the
+    number of a signal that ended it, else what the command returns.
     """
     surroundings.open_streams()
     if COMPLETION_VARIABLE in os.environ:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     backend: list[str] = []
     behind = "--" in words
-    if behind:  # click would drop the separator, and what follows it is not ours to read
+    if behind:  # click would drop the separator, and what follows it is not ours to parse
         place = words.index("--")
         words, backend = words[:place], words[place + 1 :]
     if words[:1] == ["serve"] and not {"-h", "--help"} & set(words):
@@ -75,7 +75,7 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
     if usage and not behind and words:
         if words[0] in TAKE_A_BACKEND:
             correct = _with_separator(sidecar.commands[words[0]], words)
-        else:  # a program in place of one of our commands
+        else:  # a program instead of one of our commands
             forgot = words[0] not in sidecar.commands and ("/" in words[0] or _is_program(words[0]))
             correct = f"sidecar watch -- {shlex.join(words)}" if forgot else None
         if correct is not None:
@@ -84,14 +84,14 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
         return _complain(error.message, error.hint, error.exit_status)
     context = error.ctx if isinstance(error, click.UsageError) else None
     named = f"sidecar {words[0]}" if words and words[0] in sidecar.commands else "sidecar"
-    where = context.command_path if context else named  # its parser's errors have no context
+    where = context.command_path if context else named  # errors of click's parser have no context
     wrong = error.option_name if isinstance(error, click.NoSuchOption) else next(iter(words), "")
     hint = _MEANT.get(wrong) if wrong not in sidecar.commands else None
     return _complain(" ".join(error.format_message().split()), hint or f"See: {where} --help", UsageError.exit_status)
 
 
 def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:
-    """The command line with the missing ``--`` before the backend's command; None if none seems to be missing."""
+    """Returns the command line with the missing ``--`` before the backend's command; None if it does not seem to be missing."""
     values = {
         name: not option.is_flag
         for option in command.params

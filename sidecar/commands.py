@@ -1,4 +1,4 @@
-"""The click commands. Each runs the module of its name, which is imported when the command runs."""
+"""The click commands. Each runs the module of the same name, which is imported when the command runs."""
 
 from __future__ import annotations
 

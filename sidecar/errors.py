@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported before the hello frame is written: it imports nothing.
-TYPE_CHECKING = False  # typing's own constant, without the 3 ms that importing typing takes before hello
+TYPE_CHECKING = False  # typing's own constant; importing typing would delay hello by 3 ms
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal
 
@@ -30,10 +30,10 @@ def is_exhausted(error: BaseException) -> bool:
 
 
 class SidecarError(Exception):
-    """The base class."""
+    """The base class of all errors that a user can see."""
 
     code: ClassVar[str] = "INTERNAL"  # its stable name on the wire, for programs
-    exit_status: ClassVar[int] = 70  # of the process, when this error ends it
+    exit_status: ClassVar[int] = 70  # of the process, if this error ends it
     remedy: ClassVar[str] = "Check sidecar.log in the logs folder (paths.logs)."  # for any error of the class
 
     def __init__(self, message: str, *, hint: str | None = None, data: dict[str, Any] | None = None) -> None:
@@ -247,8 +247,8 @@ class HttpFailedError(SidecarError):
     ) -> None:
         super().__init__(message, hint=hint or self.remedies.get(kind), data={"status": status})
         self.kind: HttpFailure = kind  # programs decide by this, never by the message
-        self.status = status  # the HTTP status that came instead of a 2xx; None where none came
-        self.location = location  # where a redirect leads that is not followed
+        self.status = status  # the HTTP status that was not 2xx; None if there was no answer
+        self.location = location  # the target of a redirect that is not followed
 
 
 class UnsupportedError(SidecarError):

@@ -1,4 +1,4 @@
-"""Who may use the dashboard: a one-time token, the keys that it was exchanged for, and the headers of a request."""
+"""Who may use the dashboard: a one-time token, the keys that tokens were exchanged for, and the headers of a request."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections import deque
 from collections.abc import Iterable
 
 ADDRESS = "127.0.0.1"
-_BYTES = 32  # of randomness in a token or key: 256 bits cannot be guessed
+_BYTES = 32  # random bytes in a token or key: 256 bits cannot be guessed
 _KEPT = 32  # keys, and used tokens
 
 
 class Access:
     """Tokens, keys and the check of Host and Origin, for one port.
 
-    The token is in the fragment of the address, which browsers send nowhere; the page exchanges it for a key. Cookies would not
-    do: browsers share them between all ports of 127.0.0.1, so the backend would get them too.
+    The token is in the address's fragment, which browsers do not send; the page exchanges it for a key. Not a cookie: browsers
+    share cookies between all ports of 127.0.0.1, so the backend would get it too.
     """
 
     def __init__(self, port: int) -> None:
-        # A browser leaves the port out of both headers where it is the scheme's own.
+        # A browser omits the scheme's default port in both headers.
         self._host = ADDRESS if port == 80 else f"{ADDRESS}:{port}"
         self._token = _secret()
         self._used: deque[str] = deque(maxlen=_KEPT)
@@ -28,16 +28,16 @@ class Access:
 
     @property
     def origin(self) -> str:
-        """The page's own."""
+        """The page's own origin."""
         return f"http://{self._host}"
 
     @property
     def address(self) -> str:
-        """What to open in a browser, once."""
+        """The address to open in a browser, once."""
         return f"{self.origin}/#token={self._token}"
 
     def exchange(self, token: str) -> str | None:
-        """A key for the token, which is worth nothing afterwards; None where it is worth nothing already."""
+        """Returns a key for the token, which is then invalid; None if it is invalid already."""
         if not _is_one_of(token, [self._token]):
             return None
         self._used.append(self._token)
@@ -51,11 +51,11 @@ class Access:
         return _is_one_of(token, self._used)
 
     def knows(self, key: str) -> bool:
-        """Whether the key is one that a token was exchanged for."""
+        """Whether a token was exchanged for the key."""
         return _is_one_of(key, self._keys)
 
     def refusal(self, host: str | None, origin: str | None, *, origin_needed: bool) -> str | None:
-        """Why a request is refused, or None: DNS rebinding shows in Host, another site in Origin, which only a plain GET lacks."""
+        """Returns why a request is refused, or None. DNS rebinding shows in Host, another site in Origin, which only a plain GET lacks."""
         if host != self._host:
             return f"This is {self.origin}, not the requested host."
         if origin is None and origin_needed:
@@ -70,7 +70,7 @@ def _secret() -> str:
 
 
 def _is_one_of(given: str, known: Iterable[str]) -> bool:
-    """In a time that depends neither on which one nor on how much of it was right."""
+    """Compares in a time that depends neither on which one matches nor on how much of it."""
     found = False
     for one in known:
         found |= hmac.compare_digest(given.encode("utf-8", "replace"), one.encode())

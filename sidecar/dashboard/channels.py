@@ -1,10 +1,10 @@
-"""What a page may ask for."""
+"""The channels that a page may call."""
 
 from __future__ import annotations
 
-# Least privilege: what the page uses, and nothing else. Left out on purpose: sidecar:shutdown (the command that started
-# the sidecar ends it, with its own limits), sidecar:power (a browser does not know of a suspend), sidecar:info (the
-# settings), backend:createFirewallRule (asks for administrator rights).
+# Least privilege: only what the page uses. Omitted on purpose: sidecar:shutdown (the command that started the sidecar
+# ends it, with its own limits), sidecar:power (a browser is not notified of a suspend), sidecar:info (it has the
+# settings), backend:createFirewallRule (requests administrator rights).
 FORWARDED = frozenset(
     {
         "backend:start",
@@ -22,7 +22,7 @@ FORWARDED = frozenset(
     }
 )
 
-# Answered for each tab by itself: another tab may still want what one gives up.
+# Handled separately for each tab: another tab may still want what one unsubscribes from.
 SUBSCRIBE = "sidecar:subscribe"
 UNSUBSCRIBE = "sidecar:unsubscribe"
 SERVED = FORWARDED | {SUBSCRIBE, UNSUBSCRIBE}

@@ -1,4 +1,4 @@
-"""What connections may cost: any program of the machine can open them, and most need no key for that."""
+"""Limits the cost of connections: any program on the machine can open them, without a key."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import cast
 
 from aiohttp import web
 
-MAX_CONNECTIONS = 64  # a browser opens six, and each tab one more
-IDLE_SECONDS = 10.0  # without a request: for the headers of the first, and between two
+MAX_CONNECTIONS = 64  # a browser opens six, plus one per tab
+IDLE_SECONDS = 10.0  # without a request: until the headers of the first, and between two
 _LOOK_SECONDS = 2.0
 
 
 class Limits:
-    """Counts connections, closes the oldest idle one beyond the limit (``say`` reports the first), and those on which nothing is asked.
+    """Counts connections; above the limit, closes the oldest idle one (``say`` reports the first); also closes those idle too long.
 
-    Refused is a new connection only where all have a request: a program that keeps as many open as allowed locks nobody out.
+    A new connection is refused only if all others have a request, so a program that keeps many idle ones open locks nobody out.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._said = False
         self._busy: set[asyncio.BaseProtocol] = set()
-        self._closing: set[asyncio.BaseProtocol] = set()  # the server has them until their loss is reported
+        self._closing: set[asyncio.BaseProtocol] = set()  # the server lists them until their loss is reported
 
     @web.middleware
     async def middleware(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Notes which connections have a request; a WebSocket has one for as long as it is open."""
+        """Notes which connections have a request; a WebSocket has one as long as it is open."""
         self._busy.add(request.protocol)
         try:
             return await handler(request)
@@ -37,7 +37,7 @@ class Limits:
             self._busy.discard(request.protocol)
 
     def factory(self, server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
-        """Makes the protocol of a new connection."""
+        """Returns the factory of new connections' protocols."""
 
         def connect() -> asyncio.BaseProtocol:
             self._closing.intersection_update(server.connections)

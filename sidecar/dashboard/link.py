@@ -1,4 +1,4 @@
-"""The sidecar behind the dashboard: started, replaced when it dies, and what it says passed on to every tab."""
+"""The sidecar behind the dashboard: starts it, replaces it when it dies, and passes its events to every tab."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..wire.messages import ErrorBody
 from ..wire.observe import Check
 from .tab import LOST, Tab
 
-HISTORY = 500  # moves, crashes and alerts that a later tab gets
+HISTORY = 500  # state changes, crashes and alerts that a later tab gets
 
-# As electron-shim replaces a sidecar: three times in ten minutes, at once and then after a second each.
+# Like electron-shim: replaces a sidecar three times in ten minutes, first at once, then after a second.
 REPLACE = Restart(attempts=3, window=600.0, first_delay=0.0, backoff=1.0, jitter=0.0)
 
-# A sidecar that answers nothing for so many looks in a row is taken for hung, as electron-shim does. Looks are counted, not
-# seconds: a machine that slept has missed one.
+# A sidecar that misses this many checks in a row counts as hung, as in electron-shim. Checks are counted, not seconds: a
+# machine that slept has missed only one.
 LOOK = 3.0
 LOOKS_MISSED = 4
 
@@ -34,7 +34,7 @@ _OPT_IN = [name for name, event in EVENTS.items() if event.opt_in]
 
 
 class Link:
-    """One sidecar at a time, and the tabs that hear of it; ``gone``: why no sidecar runs at the moment."""
+    """One sidecar at a time, and the tabs that it is shown in; ``gone``: why no sidecar runs at the moment."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.gone: ErrorBody | None = None
@@ -49,13 +49,13 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts the sidecar. Raises as ``Client.start``, and InvalidConfigError where it finds its settings wrong."""
+        """Starts the sidecar. Raises like ``Client.start``, and InvalidConfigError if the settings are wrong."""
         self._kept.clear()
         self._latest.clear()
         client = await Client.start(self._words, on_event=self._event, on_dropped=self._dropped)
         try:
-            await client.call("backend:status")  # hello says nothing yet of the settings, an answer does
-        except RemoteError as error:  # such as SHUTTING_DOWN, when it is ending already
+            await client.call("backend:status")  # hello does not prove that the settings are valid; an answer does
+        except RemoteError as error:  # such as SHUTTING_DOWN, if it is already ending
             await client.kill()
             raise SidecarLostError(f"The sidecar is not serving: {error}") from error
         self._client, self.gone = client, None
@@ -65,7 +65,7 @@ class Link:
         self._ask_for_events()
 
     async def keep(self) -> None:
-        """Replaces a sidecar that ends until ``close`` is called or restarts are exhausted."""
+        """Replaces a sidecar that ends, until ``close`` is called or the restarts are exhausted."""
         while (client := self._client) is not None:
             watch = asyncio.get_running_loop().create_task(self._watch(client))
             status = await client.wait()
@@ -78,13 +78,13 @@ class Link:
             await self._replace(SidecarLostError(f"The sidecar {why}, exit status {status}. {words}"))
 
     async def call(self, channel: str, args: Iterable[Any]) -> Any:
-        """One request of a tab. Raises as ``Client.call``."""
+        """Sends one request from a tab. Raises like ``Client.call``."""
         if self._client is None:
             raise SidecarLostError(self.gone.message if self.gone else "The sidecar is not running")
         return await self._client.call(channel, *args)
 
     async def bundle(self) -> bytes:
-        """A zip for a support ticket, secrets masked. Raises as ``call``."""
+        """Returns a zip for a support ticket, with secrets masked. Raises like ``call``."""
         from ..console.bundle import Bundle
 
         checks = msgspec.convert(await self.call("backend:diagnose", ()), list[Check])
@@ -93,7 +93,7 @@ class Link:
         return await in_thread(lambda: Bundle(checks, facts, self._words).pack())
 
     def join(self, tab: Tab) -> None:
-        """A tab is there."""
+        """Adds a tab and sends it the history."""
         self._tabs.add(tab)
         if self.gone is not None:
             tab.lost(self.gone)
@@ -103,7 +103,7 @@ class Link:
             self._ask_for_events()
 
     def leave(self, tab: Tab) -> None:
-        """It is gone."""
+        """Removes a tab."""
         self._tabs.discard(tab)
         if not self._tabs:
             self._ask_for_events()
@@ -157,7 +157,7 @@ class Link:
     def _event(self, channel: str, payload: Any) -> None:
         kind = EVENTS.get(channel)
         if kind is None:
-            return  # of a newer sidecar
+            return  # from a newer sidecar
         if kind.overflow == "keep":
             self._kept.append((channel, payload))
         elif not kind.opt_in:
@@ -171,7 +171,7 @@ class Link:
                 tab.outbox.skip(channel, count)
 
     def _ask_for_events(self) -> None:
-        """Opt-in events are subscribed to while a tab is open."""
+        """Subscribes to opt-in events while a tab is open; else unsubscribes."""
         if self._client is None:
             return
         channel = "sidecar:subscribe" if self._tabs else "sidecar:unsubscribe"

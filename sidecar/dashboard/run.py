@@ -1,4 +1,4 @@
-"""The command: a sidecar, the server, the browser, and the end of all of them."""
+"""The command: starts and ends the sidecar, the server and the browser page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .server import make_app, page_files
 
 
 def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
-    """Serves until Ctrl+C; ``port`` 0 is any free one. Returns 0, or how the sidecar ended. SidecarError: it does not start."""
+    """Serves until Ctrl+C; ``port`` 0 is any free one. Returns 0, or the sidecar's exit status. SidecarError: it does not start."""
     require_command("dashboard", serve_words)
     with backend_state(serve_words) as words:
         try:
@@ -37,7 +37,7 @@ def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
 
 async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -> int:
     link = Link(serve_words)
-    # The port first: where that is taken nothing need be started.
+    # The port comes first: if it is taken, nothing has to be started.
     limits = Limits(_say)
     runner, access, server = await _listen(link, port, limits)
     assert runner.server is not None
@@ -49,7 +49,7 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
         _say("Ctrl+C ends it, the sidecar and the backend.")
         if open_browser:
             _open(access.address)
-        # A request to end. A second one cancels what follows, which kills the sidecar.
+        # Waits for a request to end. A second one cancels what follows, which kills the sidecar.
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         _say("Stopping the backend.")
@@ -63,7 +63,7 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
 
 
 async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner, Access, asyncio.Server]:
-    """The server on its port, which is known only when it is bound."""
+    """Binds the server to its port, which is known only then."""
     listener = socket.socket()
     try:
         set_server_options(listener)
@@ -83,12 +83,12 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Bytes that are no HTTP are answered with 400; any program of the machine could fill the terminal with them."""
+    """Filters out errors for bytes that are not HTTP, which get status 400: any program on the machine could fill the terminal with them."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _open(address: str) -> None:
-    """In a separate thread: a text browser does not return."""
+    """Opens a browser in a thread, because a text browser does not return."""
 
     def report(opened: asyncio.Future[bool]) -> None:
         if opened.exception() is not None or not opened.result():
@@ -101,4 +101,4 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        pass  # the reader is gone; the page goes on
+        pass  # the reader is gone; the page stays

@@ -16,8 +16,8 @@ from .link import Link
 from .tab import COALESCE, MAX_REQUEST, Tab
 
 PROTOCOL = "sidecar.dashboard.1"
-_KEY_PREFIX = "key."  # a browser lets a page set no header of a WebSocket but its protocols, and addresses get logged
-_HEARTBEAT = 20.0  # seconds; a browser that is gone without a word is noticed within one and a half of them
+_KEY_PREFIX = "key."  # the only header of a WebSocket that a page can set is its protocols, and addresses get logged
+_HEARTBEAT = 20.0  # seconds; a browser that vanishes is noticed within one and a half of them
 INDEX = "index.html"
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
 
@@ -25,7 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PageFile(NamedTuple):
-    """One file and the media type of its text, which is UTF-8."""
+    """One file, UTF-8 text, and its media type."""
 
     content: bytes
     media_type: str
@@ -34,7 +34,7 @@ class PageFile(NamedTuple):
 def make_app(
     access: Access, link: Link, files: Mapping[str, PageFile], on_exchange: Callable[[], None], limits: Limits
 ) -> web.Application:
-    """The application; ``on_exchange`` is called when the token was used and another took its place."""
+    """Builds the application; ``on_exchange`` is called when the token was used and replaced."""
     headers = security_headers(access.origin)
     sockets: set[web.WebSocketResponse] = set()
 
@@ -86,7 +86,7 @@ def make_app(
         return response
 
     async def close_sockets(_: web.Application) -> None:
-        await asyncio.sleep(2 * COALESCE)  # the last word of the sidecar goes out first
+        await asyncio.sleep(2 * COALESCE)  # the sidecar's last messages go out first
         closing = [one.close(code=WSCloseCode.GOING_AWAY, message=b"The dashboard has ended") for one in list(sockets)]
         await asyncio.gather(*closing, return_exceptions=True)
 
@@ -109,7 +109,7 @@ async def _bundle(request: web.Request, access: Access, link: Link) -> web.Respo
 
 
 async def converse(request: web.Request, socket: web.WebSocketResponse, link: Link) -> None:
-    """One tab from its first message to its last."""
+    """Serves one tab from its first message to its last."""
 
     def drop() -> None:
         if request.transport is not None:
@@ -136,7 +136,7 @@ async def _write(socket: web.WebSocketResponse, tab: Tab) -> None:
             await socket.send_str(await tab.next_frame())
             await asyncio.sleep(COALESCE)
     except (ConnectionError, RuntimeError):
-        pass  # it is closing: the reader notices
+        pass  # the socket is closing; the reader notices
 
 
 def _bearer(request: web.Request) -> str:
@@ -145,7 +145,7 @@ def _bearer(request: web.Request) -> str:
 
 
 def security_headers(origin: str) -> dict[str, str]:
-    """Headers of every answer: the page loads only its own files, talks only to us, and is not shown in a frame."""
+    """Returns the headers of every answer: the page loads only its own files, talks only to us, and is not shown in a frame."""
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -170,7 +170,7 @@ def security_headers(origin: str) -> dict[str, str]:
 
 
 def page_files() -> dict[str, PageFile]:
-    """Every file by its path below ``page``, with ``/`` between its parts: nothing else can be requested."""
+    """Returns every file by its path below ``page``, with ``/`` as separator: nothing else can be requested."""
     folder = Path(__file__).with_name("page")
     files = {path: _TYPES.get(path.suffix[1:]) for path in folder.rglob("*")}
     found = {

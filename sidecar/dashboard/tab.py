@@ -1,4 +1,4 @@
-"""One tab: a WebSocket whose text frames hold the protocol's messages as JSON."""
+"""One tab: a WebSocket whose text frames contain the protocol's messages as JSON."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ..wire.channels import EVENTS
 from ..wire.messages import Cancel, ErrorBody, ErrorMessage, EventMessage, Hello, Id, Response, Wire
 from .channels import FORWARDED, SERVED, SUBSCRIBE
 
-MAX_REQUEST = 64 * 1024  # bytes; the page's own take a hundred
+MAX_REQUEST = 64 * 1024  # bytes; the page's requests take about a hundred
 MAX_IN_FLIGHT = 64
-CONGESTED = 500  # messages that wait for the tab; from there on events give way as their channel says
-MAX_UNSENT = 16 * 1024 * 1024  # bytes; a tab that lets more pile up is dropped, and reconnects when it runs again
-COALESCE = 0.03  # seconds between two frames: a flood comes in few large ones, and an eye sees no delay
+CONGESTED = 500  # waiting messages; above this, the overflow policy of each event's channel applies
+MAX_UNSENT = 16 * 1024 * 1024  # bytes; a tab with more unread is disconnected, and reconnects when it runs again
+COALESCE = 0.03  # seconds between two frames: a flood takes few large ones, and the delay is invisible
 LOST = "SIDECAR_EXITED"
 
 
 class TabRequest(Wire, frozen=True, tag_field="type", tag="request"):
-    """A call, its arguments as JSON had them."""
+    """A call, with its arguments as in JSON."""
 
     id: Id
     channel: str
@@ -36,15 +36,15 @@ class TabRequest(Wire, frozen=True, tag_field="type", tag="request"):
 
 _read = msgspec.json.Decoder(TabRequest | Cancel).decode
 _encode = msgspec.json.Encoder().encode
-# DEL, C1 and bidirectional controls, which would turn the order of a row of the page; C0 is escaped in JSON.
+# DEL, C1 and bidirectional controls, which would reorder a row of the page; C0 is escaped in JSON.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Tab:
     """The conversation with one page: its requests, its subscriptions, and what it has not read yet.
 
-    JSON, bytes as base64; one frame holds one or more messages, a line each. ``call`` forwards a request to the sidecar;
-    ``drop`` ends the connection when too much is unread; ``outbox`` takes events, which are sent if this tab wants them and keeps up.
+    A frame contains one or more messages as JSON, one per line, bytes as base64. ``call`` forwards a request to the sidecar;
+    ``drop`` ends the connection when too much is unread; ``outbox`` takes events, and sends them if this tab wants them and keeps up.
     """
 
     def __init__(self, call: Callable[[str, Sequence[Any]], Awaitable[Any]], drop: Callable[[], None]) -> None:
@@ -57,7 +57,7 @@ class Tab:
         self.outbox = self._new_outbox()
 
     def greet(self, hello: Hello, history: Iterable[tuple[str, Any]]) -> None:
-        """A sidecar is there: its hello, cut down to what a page may use, and what it said before the tab came."""
+        """Announces a sidecar: sends its hello, reduced to what a page may use, and the events before the tab opened."""
         self.outbox = self._new_outbox()
         channels = [name for name in hello.channels if name in SERVED]
         self._put(msgspec.structs.replace(hello, channels=channels, max_in_flight=MAX_IN_FLIGHT))
@@ -65,11 +65,11 @@ class Tab:
             self.outbox.push(channel, payload)
 
     def lost(self, error: ErrorBody) -> None:
-        """The sidecar is gone."""
+        """Reports that the sidecar is gone."""
         self._put(ErrorMessage(None, error))
 
     def take(self, text: str) -> None:
-        """One message of the page."""
+        """Handles one message from the page."""
         try:
             message = _read(text)
         except (msgspec.MsgspecError, RecursionError) as error:
@@ -84,7 +84,7 @@ class Tab:
             self._fail(message.id, error)
 
     async def next_frame(self) -> str:
-        """Waits until there is something to send, and gives all of it."""
+        """Waits until there is something to send, and returns all of it as one frame."""
         while not self._unsent:
             self._wake.clear()
             await self._wake.wait()
@@ -95,7 +95,7 @@ class Tab:
         return frame
 
     def close(self) -> None:
-        """Gives up what it asked for."""
+        """Cancels its requests."""
         for task in self._requests.values():
             task.cancel()
         self._requests.clear()
@@ -155,7 +155,7 @@ class Tab:
 
 
 def as_body(error: errors.SidecarError) -> ErrorBody:
-    """The error in the protocol's form; a lost sidecar has the npm package's code."""
+    """Returns the error in the protocol's form; a lost sidecar has the npm package's code."""
     if isinstance(error, RemoteError):
         return error.error
     code = LOST if isinstance(error, SidecarLostError) else error.code

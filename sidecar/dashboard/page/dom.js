@@ -1,10 +1,10 @@
 /**
- * An element; text is always text, never markup.
+ * Creates an element; text is always text, never markup.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} [attributes]
- *   a function listens to the event of that name; true sets the bare attribute; false, null and undefined set none
+ *   a function becomes a listener for the event of that name; true sets a bare attribute; false, null and undefined set none
  * @param {(Node | string | null)[]} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
@@ -20,7 +20,7 @@ export function el(tag, attributes = {}, ...children) {
 
 /**
  * @param {string} id
- * @returns {any} the element, which the page has
+ * @returns {any} the element; throws if the page lacks it
  */
 export function byId(id) {
   const element = document.getElementById(id);
@@ -39,7 +39,7 @@ export function setText(node, text) {
 }
 
 /**
- * Off, and still reachable: a button that went off under the finger must not lose the focus.
+ * Enables or disables a button, which stays focusable: it must not lose the focus when it is disabled.
  *
  * @param {HTMLElement} button
  * @param {boolean} on
@@ -50,7 +50,7 @@ export function enable(button, on) {
 
 /**
  * @param {HTMLElement} button
- * @param {() => Promise<unknown>} work busy until it is done; not started while the button is off or busy
+ * @param {() => Promise<unknown>} work the button is busy until it is done; not started while the button is disabled or busy
  */
 export function onPress(button, work) {
   button.addEventListener("click", async () => {
@@ -65,7 +65,7 @@ export function onPress(button, work) {
 }
 
 /**
- * @param {HTMLElement} button says for a moment that it was done
+ * @param {HTMLElement} button shows the result for a moment
  * @param {string} text
  */
 export async function copy(button, text) {

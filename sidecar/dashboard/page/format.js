@@ -32,23 +32,23 @@ function pair(large, unit, small, smallUnit) {
 /** @param {string} iso */
 export const time = (iso) => clock.format(new Date(iso));
 
-/** @param {string} iso with the day, where that is not today */
+/** @param {string} iso shown with the day, unless that is today */
 export function moment(iso) {
   const date = new Date(iso);
   const today = date.toDateString() === new Date().toDateString();
   return today ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
 }
 
-/** @param {string} iso with milliseconds */
+/** @param {string} iso shown with milliseconds */
 export function fineTime(iso) {
   const date = new Date(iso);
   return `${clock.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
-/** @param {string} iso seconds since the epoch */
+/** @param {string} iso returned in seconds since the epoch */
 export const epoch = (iso) => new Date(iso).getTime() / 1000;
 
-/** @param {string} name `RUNNING`, `startup_timeout` */
+/** @param {string} name such as `RUNNING` or `startup_timeout` */
 export const words = (name) => sentence(name.toLowerCase().replaceAll("_", " "));
 
 /** @param {string} text */

@@ -1,11 +1,11 @@
-// The stretch of time that the charts and the strip of states show, the same for all of them.
+// The span of time that the charts and the strip of states share.
 
-const LONGEST = 600; // seconds, for which the sidecar keeps samples
+const LONGEST = 600; // seconds that the sidecar keeps samples for
 const SHORTEST = 60;
 
 let first = Infinity;
 
-/** @param {number} at seconds since the epoch at which something is to be seen */
+/** @param {number} at the time of something to show, in seconds since the epoch */
 export function note(at) {
   first = Math.min(first, at);
 }

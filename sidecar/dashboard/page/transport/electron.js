@@ -1,4 +1,4 @@
-// The same over what electron-shim's preload exposes. The shim replaces a dead sidecar; pages notice it by failing calls.
+// The same over what electron-shim's preload exposes. The shim replaces a dead sidecar; a page notices only that calls fail.
 import { CallError } from "./types.js";
 
 const LOOK_MS = 2000;

@@ -1,4 +1,4 @@
-// The way in: the one-time token of the address is exchanged for a key, which this browser keeps for reloads and other tabs.
+// Exchanges the one-time token in the address for a key, which this browser keeps for reloads and other tabs.
 
 const STORED = "sidecar.dashboard.key";
 
@@ -9,7 +9,7 @@ function stored() {
   try {
     return localStorage.getItem(STORED);
   } catch {
-    return inMemory; // a browser that keeps nothing: a reload then needs a fresh address
+    return inMemory; // a browser that stores nothing: a reload then needs a new address
   }
 }
 
@@ -23,7 +23,7 @@ function store(key) {
   }
 }
 
-/** The token of the address, which is taken out of it: what is used up need not be copied. */
+/** Returns the token and removes it from the address, so that a used token is not copied. */
 function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token !== null) history.replaceState(null, "", location.pathname);
@@ -37,7 +37,7 @@ function takeToken() {
 const ask = (secret, method) => fetch("/session", { method, headers: { Authorization: `Bearer ${secret}` } });
 
 /**
- * A key that the dashboard knows, or the reason why none is available.
+ * Returns a key that the dashboard knows, or the reason why there is none.
  *
  * @returns {Promise<{key: string} | {used: boolean}>}
  * @throws {TypeError} when nothing answers

@@ -1,4 +1,4 @@
-// The protocol's messages as JSON over a WebSocket, which is opened again whenever it closes.
+// The protocol's messages as JSON over a WebSocket, which is reopened whenever it closes.
 import { CallError } from "./types.js";
 import { enter } from "./session.js";
 
@@ -29,7 +29,7 @@ export class SocketTransport {
     window.addEventListener("hashchange", () => {
       if (!this.locked) return;
       this.locked = false;
-      void this.connect(); // a fresh address was pasted into this tab
+      void this.connect(); // a new address was pasted into this tab
     });
     this.announce({ kind: "connecting" });
     void this.connect();
@@ -111,7 +111,7 @@ export class SocketTransport {
     this.delay = Math.min(2 * this.delay, LONGEST_DELAY_MS);
   }
 
-  /** @param {any} message one of the protocol's */
+  /** @param {any} message a message of the protocol */
   take(message) {
     if (message.type === "event") {
       for (const listener of this.listeners.get(message.channel) ?? []) listener(message.payload, message.dropped ?? 0);

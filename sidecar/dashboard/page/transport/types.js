@@ -1,4 +1,4 @@
-// What the page needs of whatever leads to a sidecar: a WebSocket in a browser, window.electron in an Electron window.
+// What the page needs from its connection to a sidecar: a WebSocket in a browser, window.electron in an Electron window.
 
 /**
  * @typedef {import("../../../../electron-shim/types/protocol").Channels} Channels
@@ -9,7 +9,7 @@
  *   | {kind: "sidecar-lost", message: string, hint: string, final: boolean}
  *   | {kind: "disconnected"}
  *   | {kind: "locked", used: boolean}} Link
- *   `connected` comes for every new sidecar: what was known of the one before is worth nothing. `about` names it.
+ *   `connected` is sent for every new sidecar, and invalidates what was known about the one before. `about` names it.
  *
  * @typedef {object} Transport
  * @property {<Name extends keyof Channels>(channel: Name, ...args: Channels[Name]["args"]) => Promise<Channels[Name]["result"]>} call
@@ -18,7 +18,7 @@
  *   `dropped` events of that name are missing just before this one
  * @property {(listener: (link: Link) => void) => void} onLink
  * @property {(() => Promise<Blob>)} [bundle] a zip for a support ticket, secrets masked; rejects with a CallError
- * @property {() => void} open to be called when all listeners are there
+ * @property {() => void} open call it after all listeners are registered
  */
 
 /** A call that failed: `message` names the cause, `hint` the remedy. */

@@ -10,7 +10,7 @@ import { time } from "../format.js";
  * @property {boolean} [dismissible]
  */
 
-/** What the user must know now; each has a name, under which it is replaced or taken away. */
+/** What the user must know now; each banner has a name, by which it is replaced or hidden. */
 export class Banners {
   constructor() {
     this.place = byId("banners");
@@ -41,7 +41,7 @@ export class Banners {
   }
 }
 
-/** @type {{message: string} | null} the loss of a sidecar that was not replaced yet */
+/** @type {{message: string} | null} the loss of a sidecar that has not been replaced yet */
 let lost = null;
 
 /** @param {import("../transport/types.js").Link} link @param {Banners} banners */
@@ -82,7 +82,7 @@ export function showLink(link, banners) {
 }
 
 /**
- * Often the next one is there before the eye has read that the one before was lost.
+ * Shows the loss again after the replacement, which often comes before the user has read of the loss.
  *
  * @param {{message: string}} before
  * @param {Banners} banners

@@ -2,9 +2,9 @@ import { byId } from "../dom.js";
 import { bytes, epoch, percent, time } from "../format.js";
 import { note, span } from "../span.js";
 
-const KEPT = 4000; // samples: ten minutes of them at the shortest interval, and more
-const POWERS = Array.from({ length: 24 }, (_, index) => 2 ** (18 + index)); // 256 KiB and up: bytes are read in powers of two
-const GAP = 8; // seconds without a sample after which the line breaks: nothing ran
+const KEPT = 4000; // samples: at least ten minutes at the shortest interval
+const POWERS = Array.from({ length: 24 }, (_, index) => 2 ** (18 + index)); // 256 KiB and up, in powers of two
+const GAP = 8; // seconds without a sample after which the line has a gap: nothing ran
 
 /** @typedef {import("../../../../electron-shim/types/protocol").ResourceSample} ResourceSample */
 
@@ -17,7 +17,7 @@ export class ChartsView {
     this.transport = transport;
     /** @type {ResourceSample[]} */
     this.samples = [];
-    this.idle = false; // nothing runs that could be sampled
+    this.idle = false; // nothing runs that could be sampled now
     this.charts = [
       new Chart("cpu", "--cpu", ({ cpu }) => cpu, percent, 10, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]),
       new Chart("memory", "--memory", ({ memory }) => memory, bytes, 2 ** 20, POWERS),
@@ -34,7 +34,7 @@ export class ChartsView {
     document.addEventListener("visibilitychange", () => this.draw());
   }
 
-  /** The colours are others. */
+  /** Redraws after a change of the colours. */
   recolour() {
     for (const { plot } of this.charts) plot.redraw(false, true);
   }
@@ -55,7 +55,7 @@ export class ChartsView {
   /** @param {ResourceSample} sample */
   add(sample) {
     const last = this.samples.at(-1);
-    if (last && sample.time <= last.time) return; // came both as an event and in the answer
+    if (last && sample.time <= last.time) return; // arrived both as an event and in the answer
     this.samples.push(sample);
     if (this.samples.length > KEPT) this.samples.splice(0, KEPT / 10);
     note(epoch(sample.time));
@@ -74,12 +74,12 @@ export class ChartsView {
 
 class Chart {
   /**
-   * @param {string} name of its place on the page
+   * @param {string} name the prefix of its elements' ids
    * @param {string} stroke a custom property of the style sheet
    * @param {(sample: ResourceSample) => number} value
    * @param {(value: number) => string} shown
-   * @param {number} least what the axis reaches at least
-   * @param {number[]} steps that the axis may take
+   * @param {number} least the lowest value that the axis may end at
+   * @param {number[]} steps the axis may use
    */
   constructor(name, stroke, value, shown, least, steps) {
     this.place = byId(`${name}-chart`);

@@ -3,7 +3,7 @@ import { moment, sentence } from "../format.js";
 
 /** @typedef {import("../../../../electron-shim/types/protocol").Crash} Crash */
 
-/** The crash reports, newest first; each opens. */
+/** The crash reports, newest first; each opens in a dialog. */
 export class CrashesView {
   /** @param {import("../transport/types.js").Transport} transport */
   constructor(transport) {
@@ -22,7 +22,7 @@ export class CrashesView {
       (/** @type {MouseEvent} */ event) => void copy(/** @type {any} */ (event.currentTarget), byId("report-text").textContent),
     );
     dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => {
-      if (event.target === dialog) dialog.close(); // beside it
+      if (event.target === dialog) dialog.close(); // a click on the backdrop
     });
   }
 
@@ -30,7 +30,7 @@ export class CrashesView {
     const before = this.crashes;
     try {
       const known = await this.transport.call("backend:crashReports");
-      // A crash that came meanwhile may be missing in the answer.
+      // A crash that happened meanwhile may be missing from the answer.
       const meanwhile = this.crashes.filter((crash) => !before.includes(crash) && !known.some(({ name }) => name === crash.name));
       this.crashes = [...meanwhile, ...known];
       this.show();

@@ -7,7 +7,7 @@ const MARKS = /** @type {Record<string, string>} */ ({ ok: "✓", warning: "!", 
 
 /** @typedef {import("../../../../electron-shim/types/protocol").Check} Check */
 
-/** What commonly goes wrong, looked at when asked, the worst first. */
+/** Checks for common problems on request, the worst first. */
 export class DoctorView {
   /** @param {import("../transport/types.js").Transport} transport */
   constructor(transport) {

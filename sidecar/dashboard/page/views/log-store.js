@@ -1,7 +1,7 @@
-// The lines that the page keeps, and which of them the filter lets through.
+// The lines that the page keeps, and which of them match the filter.
 
 export const KEPT = 100_000;
-const CUT = KEPT / 10; // so many go at once: taking them one by one would move all the others each time
+const CUT = KEPT / 10; // lines removed at once: removing one at a time would move all the others each time
 
 /**
  * @typedef {object} Line
@@ -15,9 +15,9 @@ export class LogStore {
   constructor() {
     /** @type {Line[]} */
     this.lines = [];
-    /** @type {Line[]} those that the filter lets through */
+    /** @type {Line[]} the lines that match the filter */
     this.shown = [];
-    this.longest = 0; // characters of the longest line that was let through
+    this.longest = 0; // characters of the longest line that matched
     this.last = 0;
     this.needle = "";
     this.stream = "both";
@@ -27,7 +27,7 @@ export class LogStore {
   add(time, stream, text) {
     const line = { number: ++this.last, time, stream, text };
     this.lines.push(line);
-    if (this.lets(line)) this.let(line);
+    if (this.matches(line)) this.show(line);
     if (this.lines.length <= KEPT) return;
     this.lines.splice(0, CUT);
     const first = this.lines[0]?.number ?? 0;
@@ -41,7 +41,7 @@ export class LogStore {
     this.stream = stream;
     this.shown = [];
     this.longest = 0;
-    for (const line of this.lines) if (this.lets(line)) this.let(line);
+    for (const line of this.lines) if (this.matches(line)) this.show(line);
   }
 
   clear() {
@@ -51,13 +51,13 @@ export class LogStore {
   }
 
   /** @param {Line} line */
-  let(line) {
+  show(line) {
     this.shown.push(line);
     this.longest = Math.max(this.longest, line.text.length);
   }
 
   /** @param {Line} line */
-  lets({ stream, text }) {
+  matches({ stream, text }) {
     if (this.stream !== "both" && stream !== this.stream && stream !== "gap") return false;
     return this.needle === "" || (stream !== "gap" && text.toLowerCase().includes(this.needle));
   }

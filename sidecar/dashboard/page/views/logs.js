@@ -2,16 +2,16 @@ import { byId, copy, el } from "../dom.js";
 import { fineTime } from "../format.js";
 import { LogStore } from "./log-store.js";
 
-const ASKED = 1000; // lines of what was written before the page came
+const ASKED = 1000; // lines written before the page opened
 const ROW = 20; // pixels; the style sheet says the same
-const SPARE = 20; // rows above and below what is seen
-const WRAPPED = 500; // lines that are elements where lines are wrapped
+const SPARE = 20; // rows above and below the visible ones
+const WRAPPED = 500; // lines that are elements when lines are wrapped
 const UPWARDS = ["Home", "PageUp", "ArrowUp"]; // keys
 const LONGEST = 2000; // characters of a line that are shown; the copy has all of them
 
 /** @typedef {import("./log-store.js").Line} Line */
 
-/** The backend's output: of up to 100 000 lines only those in sight are elements. */
+/** The backend's output: of up to 100 000 lines, only the visible ones are elements. */
 export class LogsView {
   /** @param {import("../transport/types.js").Transport} transport */
   constructor(transport) {
@@ -20,11 +20,11 @@ export class LogsView {
     this.follow = true;
     this.first = true; // the next line is the first one since the subscription
     this.wrapped = false;
-    /** @type {"" | "end" | "away"} what the last input asked for: until the next one no scroll event overrules it */
+    /** @type {"" | "end" | "away"} what the last input asked for: no scroll event overrides it until the next input */
     this.wanted = "";
     this.scheduled = false;
-    this.until = ""; // the time of the last line of the answer: what comes as an event and is older is known already
-    /** @type {Map<number, HTMLElement>} the rows in sight by the number of their line */
+    this.until = ""; // the time of the answer's last line: an event up to then is known already
+    /** @type {Map<number, HTMLElement>} the visible rows by line number */
     this.rows = new Map();
     this.scroller = byId("log");
     this.sheet = byId("log-sheet");
@@ -40,7 +40,7 @@ export class LogsView {
     }
     for (const control of [this.filter, this.stream]) control.addEventListener("input", () => this.refilter());
     byId("log-end").addEventListener("click", () => {
-      // A browser scrolls smoothly for the keys: such a scroll may be under way, and its events would find us elsewhere.
+      // A browser scrolls smoothly for keys: such a scroll may be under way, and its events would report another position.
       this.wanted = "end";
       this.follow = true;
       this.schedule();
@@ -54,8 +54,8 @@ export class LogsView {
         this.first = false;
         return;
       }
-      this.until = ""; // whatever the clock does from here on, lines are new
-      // What came before the subscription was not sent either; the answer of backend:logs has it.
+      this.until = ""; // from here on, all lines are new, whatever the clock does
+      // Lines before the subscription count as dropped too, but the answer of backend:logs has them.
       const missing = this.first ? 0 : dropped;
       this.first = false;
       if (missing > 0)
@@ -69,7 +69,7 @@ export class LogsView {
     });
   }
 
-  /** @param {any} event an input; one that scrolls up stops the following now: the next line would undo the scroll's first pixels */
+  /** @param {any} event an input; one that scrolls up stops following at once, or the next line would undo its first pixels */
   asked({ type, key, deltaY, target }) {
     const up = type === "wheel" ? deltaY < 0 : UPWARDS.includes(key);
     this.wanted = up && this.scroller.contains(target) ? "away" : "";
@@ -96,7 +96,7 @@ export class LogsView {
     this.schedule();
   }
 
-  /** @param {boolean} on wrapped lines have any height, so only the last ones are elements then */
+  /** @param {boolean} on wrapped lines differ in height, so only the last ones are elements then */
   wrap(on) {
     this.wrapped = on;
     this.scroller.classList.toggle("wrapped", on);
@@ -140,7 +140,7 @@ export class LogsView {
     wanted.forEach((line, index) => this.place(line, top + index));
     if (this.follow && this.wrapped) this.scroller.scrollTop = this.scroller.scrollHeight;
     if (this.scroller.scrollHeight <= this.scroller.clientHeight) {
-      this.follow = true; // all of it is in sight
+      this.follow = true; // everything is visible
       this.wanted = "";
     }
     byId("log-end").hidden = this.follow;
@@ -167,11 +167,11 @@ export class LogsView {
     row.style.transform = this.wrapped ? "" : `translateY(${index * ROW}px)`;
   }
 
-  /** @param {string} text with what the filter looks for marked */
+  /** @param {string} text returned with the filter's matches marked */
   marked(text) {
     const { needle } = this.store;
     const lower = text.toLowerCase();
-    if (needle === "" || lower.length !== text.length) return [text]; // "İ" gets longer: places in one are none in the other
+    if (needle === "" || lower.length !== text.length) return [text]; // "İ" gets longer: positions in one are not those in the other
     /** @type {(Node | string)[]} */
     const parts = [];
     let from = 0;

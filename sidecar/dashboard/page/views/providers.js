@@ -2,7 +2,7 @@ import { byId, el } from "../dom.js";
 import { moment } from "../format.js";
 import { CallError } from "../transport/types.js";
 
-/** What the backend says of its providers, where it says anything: a table where it is a list of them, else as it is. */
+/** What the backend reports about its providers, if anything: a list as a table, anything else unchanged. */
 export class ProvidersView {
   /** @param {import("../transport/types.js").Transport} transport */
   constructor(transport) {

@@ -16,7 +16,7 @@ const ACTIONS = /** @type {const} */ ({
   restart: { channel: "backend:restart", from: ["RUNNING", "STARTING", "BACKOFF", "FAILED", "STOPPED"] },
 });
 
-/** The state in one word, the facts beside it, and the three buttons. */
+/** The state in one word, the facts next to it, and the three buttons. */
 export class StateView {
   /** @param {Transport} transport @param {import("./banners.js").Banners} banners */
   constructor(transport, banners) {
@@ -128,7 +128,7 @@ export class StateView {
       const { limit, message } = this.progress;
       text += `${limit ? ` of ${duration(limit)}` : ""}. ${message}`;
     } else if (status.state === "BACKOFF" && this.crash) {
-      // The time of the crash is that of the exit; what was left of the tree may have taken a moment more.
+      // The crash's time is that of the exit; the rest of the tree may have taken a moment longer.
       const left = epoch(this.crash.time) + (this.crash.nextStartIn ?? 0) - now;
       text = left > 0.5 ? `restarts in ${duration(left)}` : "restarts now";
     }

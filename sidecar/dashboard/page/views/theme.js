@@ -4,16 +4,16 @@ const STORED = "sidecar.dashboard.theme";
 const MEDIA = /** @type {Record<string, string>} */ ({ system: "(prefers-color-scheme: dark)", dark: "all", light: "not all" });
 const NEXT = /** @type {Record<string, string>} */ ({ system: "dark", dark: "light", light: "system" });
 
-/** The dark sheet counts when the system is dark, or always, or never: the button goes round. */
+/** Applies the dark style sheet when the system is dark, always, or never; the button cycles through these. */
 export class Theme {
-  /** @param {() => void} onChange called when the colours are others */
+  /** @param {() => void} onChange called when the colours change */
   constructor(onChange) {
     this.onChange = onChange;
     this.name = "system";
     try {
       this.name = localStorage.getItem(STORED) ?? "system";
     } catch {
-      // a browser that keeps nothing
+      // a browser that stores nothing
     }
     this.show();
     byId("theme").addEventListener("click", () => {

@@ -71,7 +71,7 @@ export class TimelineView {
   }
 
   /**
-   * For events without a timestamp. Just after the connection they report state, not something that happened.
+   * Adds an event without a timestamp; not just after the connection, when such events report the current state.
    *
    * @param {string} kind
    * @param {string} title
