@@ -21,7 +21,7 @@ class LineSplitter:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._overwritten = False  # a carriage return was in the unfinished line
+        self._overwritten = False  # a carriage return or backspace was in the unfinished line
         self._shown: str | None = None  # what ``progress`` last returned of it
 
     def feed(self, data: bytes) -> list[str]:

@@ -76,7 +76,7 @@ def loopback_port(url: str) -> int | None:
 
 
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
-    """All failed checks, except those of settings in ``bad``. A check yields a setting and the rest of the sentence about it."""
+    """All failed checks, except that of a ``backend.url`` in ``bad``. A check yields a setting and the rest of the sentence about it."""
     for check in (_address, _paths, _command, _passing, _environment, _pattern, _sandbox):
         if check is not _address or "backend.url" not in bad:
             yield from (f"{origins.get(name, 'profile')}: {name} {what}" for name, what in check(settings))

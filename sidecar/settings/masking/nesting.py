@@ -150,7 +150,7 @@ class Nesting:
         return nested_strength(name, self._extent.name, self._extent.level)
 
     def open(self, name: str, level: Strength, start: int, end: int, sign: str) -> None:
-        """Opens an extent if the value at ``end`` of a secret name at ``start`` is a mapping."""
+        """Opens an extent for a secret name at ``start`` whose value at ``end`` may be a mapping."""
         if start < self._extent.end or level < Strength.STRONG:
             return
         if self._text.startswith("{", end):
