@@ -124,7 +124,7 @@ def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
         assert task is not None
         seen.cancel = lambda: loop.call_soon_threadsafe(task.cancel)
         try:
-            if seen.count:  # Python drops what is raised in a callback of its own, as the import of a module has one
+            if seen.count:  # Python ignores exceptions raised in its own callbacks, such as those of an import
                 work.close()
                 raise asyncio.CancelledError
             return await work

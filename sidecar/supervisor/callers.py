@@ -30,7 +30,7 @@ class Callers(Generic[T]):
             future.set_result(result)
 
     def fail(self, error: Callable[[], SidecarError]) -> None:
-        """Gives every caller an error of its own, because each traceback belongs to one caller."""
+        """Gives every caller a separate error, because each traceback belongs to one caller."""
         for future in self._take():
             future.set_exception(error())
 

@@ -41,7 +41,7 @@ class Run(Struct, frozen=True):
     conflict: Conflict | None = None  # why it could not get its port
     listener: Literal["own", "foreign", "unknown"] = "unknown"  # whose socket is on the port
     server: int | None = None  # the pid of its process that was seen listening on the port, the lowest of several
-    owner: Socket | None = None  # the other program on the port, where known
+    owner: Socket | None = None  # the other program on the port, if known
     owner_name: str = ""
     exposed: tuple[Socket, ...] = ()  # listening sockets of its tree that other machines can reach
     healthy: bool | None = None  # the result of its health checks; None before the first
@@ -81,7 +81,7 @@ class Run(Struct, frozen=True):
 
     @property
     def owner_pid(self) -> int | None:
-        """The pid of the other program on the port, where known."""
+        """The pid of the other program on the port, if known."""
         return self.owner[2] if self.owner is not None else None
 
     @property
@@ -156,7 +156,7 @@ def with_output(run: Run, last_output: Callable[[], str]) -> Run:
 
 
 def is_reached(socket: ListeningSocket) -> bool:
-    """Whether a connection to 127.0.0.1 reaches the socket. On [::1], or on [::] for IPv6 alone, it leaves 127.0.0.1 to any program.
+    """Whether a connection to 127.0.0.1 reaches the socket. On [::1], or on [::] for IPv6 only, it leaves 127.0.0.1 to any program.
 
     The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, because a host in it cannot be an IPv6 address (CSP3, 2.3.1).
     """

@@ -30,7 +30,7 @@ class WatchedProcess(Struct, eq=False):
 
     @property
     def identity(self) -> ProcessId:
-        """The process that listens on the port; pid 0 where the system does not say."""
+        """The process that listens on the port; pid 0 if the system does not say."""
         if not self._pid:  # only looked for until found: a look reads the whole process table
             try:
                 owner = next(iter(self._find_listener(self._port)), None)
