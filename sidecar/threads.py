@@ -6,7 +6,7 @@ import _thread
 import asyncio
 import errno
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -18,6 +18,14 @@ def start_thread(work: Callable[[], object]) -> None:
     caller would wait forever (cpython#140746).
     """
     _thread.start_new_thread(work, ())
+
+
+def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> None:
+    """Has the loop call it, from another thread; not where the loop is closed, for then the process is about to end."""
+    try:
+        loop.call_soon_threadsafe(callback, *arguments)
+    except RuntimeError:
+        pass
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
@@ -43,10 +51,7 @@ def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
             result = work()
         except BaseException as raised:  # noqa: BLE001 - raised where the future is awaited
             error = raised
-        try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is closed
-            pass
+        post(loop, settle, result, error)
 
     try:
         start_thread(run)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..process.platform.descriptors import PIPE, has_terminal, kind_of
 from ..process.platform.terminal import in_foreground, read_keys
+from ..threads import post, start_thread
 
 _ESCAPE = "\x1b"
 # What terminals send for the movement keys, in normal and in application mode.
@@ -58,8 +58,8 @@ def _read_pipe(press: Callable[[bytes], None]) -> None:
     def read() -> None:
         try:
             while data := os.read(0, 64):
-                loop.call_soon_threadsafe(press, data)
-        except (OSError, RuntimeError):  # the other side is gone, or our loop is closed already
+                post(loop, press, data)
+        except OSError:  # the other side is gone
             pass
 
-    threading.Thread(target=read, name="keys", daemon=True).start()
+    start_thread(read)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,7 @@ from ..process.platform.descriptors import broken_before_input, guard_stdio, set
 from ..process.platform.files import create_file, open_regular
 from ..process.platform.signals import forward_to
 from ..settings.masking import mask_command, secrets_of
+from ..threads import start_thread
 from .client import serve_command
 from .needed import require_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
@@ -43,7 +45,7 @@ def run(file: str, serve_words: Sequence[str]) -> int:
     assert child.stdin
     assert child.stdout
     # Nothing can interrupt it while the client sends nothing: it ends with the process.
-    threading.Thread(target=_pass_requests, args=(stdin_fd, child.stdin, tape), name="requests", daemon=True).start()
+    start_thread(partial(_pass_requests, stdin_fd, child.stdin, tape))
     _pass_answers(child.stdout, stdout_fd, tape)
     status = shell_status(child.wait())
     tape.add("exit", str(status).encode())

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from ..process.platform.descriptors import write_all
 from ..process.platform.files import make_folder, open_append, remove_file
-from ..threads import start_thread
+from ..threads import post, start_thread
 
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 BATCH_BYTES = 1024 * 1024
@@ -73,7 +73,7 @@ class LogFiles:
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         self._queue_overflow()
-        self._at_end = lambda: loop.call_soon_threadsafe(ended.set)
+        self._at_end = lambda: post(loop, ended.set)
         self._queue.put(None)
         try:
             async with asyncio.timeout(within):
@@ -114,10 +114,7 @@ class LogFiles:
                     chunks.append(item)
             self._append(chunks)
         self._close_file()
-        try:
-            self._at_end()
-        except RuntimeError:
-            pass  # the loop was closed meanwhile
+        self._at_end()
 
     def _take(self) -> tuple[list[bytes | int], bool]:
         items: list[bytes | int] = []

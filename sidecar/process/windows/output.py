@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 
-from ...threads import start_thread
+from ...threads import post, start_thread
 from . import win32
 
 assert sys.platform == "win32"
@@ -74,10 +74,7 @@ class OutputPipe:
     def _wake(self) -> None:
         if not self._awake:
             self._awake = True
-            try:
-                self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed, so nothing needs the output
-                pass
+            post(self._loop, self._deliver)
 
     def _deliver(self) -> None:
         """Delivers what has arrived; runs in the loop."""

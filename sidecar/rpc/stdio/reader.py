@@ -17,7 +17,7 @@ from ...process.platform.descriptors import (
     read_into,
     set_blocking,
 )
-from ...threads import start_thread
+from ...threads import post, start_thread
 from ...wire.framing import FrameBuffer
 
 _POLL_INTERVAL = 0.1  # seconds between checks for the end of a paused stdin; well within timeouts.owner_lost
@@ -170,7 +170,4 @@ class _ReaderThread:
             if self._discards:
                 continue
             self.chunks.append(chunk)
-            try:
-                self._loop.call_soon_threadsafe(self._arrived)
-            except RuntimeError:  # the loop is closed: the process is about to end
-                return
+            post(self._loop, self._arrived)

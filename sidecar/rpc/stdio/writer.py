@@ -9,10 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
-from typing import Any
 
 from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
-from ...threads import start_thread
+from ...threads import post, start_thread
 
 _JOINED = 256 * 1024  # bytes up to which joining the pieces is cheaper than passing the system a list of them
 _PIECES = 64  # in a list for the system, which takes 1024 (IOV_MAX); more than a full pipe takes gain nothing
@@ -133,19 +132,13 @@ class _ThreadSink(Sink):
             try:
                 write_all(self._descriptor, data)
             except OSError as error:  # on Windows a broken pipe is errno 22
-                self._post(self._on_broken, error)
+                post(self._loop, self._on_broken, error)
                 return
-            self._post(self._written, len(data))
+            post(self._loop, self._written, len(data))
 
     def _written(self, count: int) -> None:
         self.unsent -= count
         self._on_progress()
-
-    def _post(self, callback: Callable[[Any], None], argument: Any) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback, argument)
-        except RuntimeError:  # the loop is closed: the process is about to end
-            pass
 
 
 def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
