@@ -47,10 +47,10 @@ SAME_EVERYWHERE = (
     "contract/test_record.py::test_another_backend_is_distinguished",
     "contract/test_record.py::test_frames_reads_as_a_conversation",
     "contract/test_record.py::test_the_recorded_pace_is_kept",
-    "contract/test_record.py::test_what_is_no_recording_is_reported",
+    "contract/test_record.py::test_what_is_not_a_recording_is_reported",
     "contract/test_schemas.py",
     # Decisions about an ASP.NET Core server's answers; the tests of its process and signals stay.
-    "e2e/test_aspnet.py::test_a_not_ready_endpoint_is_no_failed_start",
+    "e2e/test_aspnet.py::test_a_not_ready_endpoint_is_not_a_failed_start",
     "e2e/test_aspnet.py::test_a_slow_start_without_a_listening_line_is_followed_to_its_end",
     "e2e/test_aspnet.py::test_a_started_app_without_its_health_path_is_quoted_with_the_status",
     # The contents of a bundle; e2e/test_doctor.py tests that Windows writes one.

@@ -1,4 +1,4 @@
-"""Every channel's answer of success, its exact keys and values, from the real process with a real backend."""
+"""Every channel's successful answer, with its exact keys and values, from the real process with a real backend."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def running() -> AsyncIterator[SidecarClient]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[SidecarClient]:
-    """For tests that only ask."""
+    """A sidecar for tests that change nothing."""
     async with running() as client:
         yield client
 
@@ -62,7 +62,7 @@ async def client() -> AsyncIterator[SidecarClient]:
 
 
 async def run_of(client: SidecarClient) -> tuple[str, int, int]:
-    """Address, port and process of the run, from its own mouth."""
+    """Address, port and process of the run, as the backend reports them."""
     status = await client.call("backend:status")
     return f"http://127.0.0.1:{status['port']}", status["port"], status["pid"]
 
@@ -112,7 +112,7 @@ async def test_a_body_comes_as_the_backend_gave_it(shared: SidecarClient, channe
     assert {**await shared.call(channel), "lastUpdated": 0} == {**body, "lastUpdated": 0}
 
 
-async def test_a_body_that_is_no_json_comes_as_text() -> None:
+async def test_a_body_that_is_not_json_is_returned_as_text() -> None:
     async with SidecarClient(http_backend(body="<html>a web page, as some backends answer</html>")) as client:
         await client.call("backend:start")
         assert await client.call("backend:info") == "<html>a web page, as some backends answer</html>"
@@ -241,7 +241,7 @@ async def test_info_masks_secrets_and_counts_its_own_cost() -> None:
         assert "hunter2" not in str(info)
 
 
-async def test_ping_gives_back_anything(shared: SidecarClient) -> None:
+async def test_ping_returns_any_argument(shared: SidecarClient) -> None:
     values: list[Any] = [None, 0, -1, 2**53, 1.5, "ü\u0000", b"\x00\xff", [], {}, [1, [2, {"a": None}]]]
     for value in values:
         assert await shared.call("sidecar:ping", value) == value

@@ -1,4 +1,4 @@
-"""Shell completion, by the shells themselves."""
+"""Shell completion, run by real shells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def needs(shell: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A folder on PATH in which ``sidecar`` is the one under test, a home without anybody's settings, and a file to be found."""
+    """A folder on PATH in which ``sidecar`` is the one under test, a home without settings, and a file to complete."""
     program = tmp_path / "bin" / "sidecar"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.join(sidecar_command())} "$@"\n')
@@ -127,7 +127,7 @@ def test_fish_completes(environment: dict[str, str]) -> None:
     ],
 )
 def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str]) -> None:
-    """What its script asks for; the script itself was read and never run: no PowerShell is here."""
+    """Tests only what the script requests: the script was never run, because PowerShell is not available here."""
     asked = {"_SIDECAR_COMPLETE": "powershell_complete", "COMP_WORDS": "\n".join(["sidecar", *words])}
     done = run_sidecar(env=asked)
     lines = done.stdout.splitlines()

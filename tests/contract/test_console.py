@@ -26,7 +26,7 @@ def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str,
     return error
 
 
-def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() -> None:
+def test_the_demo_shows_a_crash_and_a_recovery_and_exits_with_the_result() -> None:
     # What is set for the user's own app must not reach the demo.
     done = run_sidecar(
         "demo", "--seconds", SECONDS, env={"SIDECAR_BACKEND__MANAGED": "false", "SIDECAR_BACKEND__PORT": "1"}
@@ -140,7 +140,7 @@ def test_call_names_the_right_one_for_a_typo(words: list[str], code: str, right:
     assert right in f"{error['message']} {error['hint']}"
 
 
-def test_serve_says_so_too() -> None:
+def test_serve_reports_it_too() -> None:
     done = run_sidecar("serve", "./app", "--port", "5")
     assert done.returncode == 64
     assert "sidecar serve -- ./app --port 5" in done.stderr

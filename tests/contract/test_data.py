@@ -1,4 +1,4 @@
-"""What the tools keep of each backend: apart from every other's, listed, and cleared unless it is in use."""
+"""The tools keep each backend's data separate, list it, and clear it unless it is in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the real process ends: exit statuses, the end of stdin, and stdin and stdout that are no pipes."""
+"""How the real process exits: exit statuses, the end of stdin, and a stdin or stdout that is not a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every channel's failure: the exact text that today's renderers match on, its code, its time limit."""
+"""Every channel's failure: the exact text that existing renderers match on, its code and its time limit."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_while_nothing_runs_every_http_channel_is_refused_at_the_last_port
 
 @pytest.mark.posix(reason="the backend closes its port on a signal")
 async def test_without_an_endpoint_a_backend_that_listens_is_healthy() -> None:
-    """As it is ready then; most first settings name no endpoint, and many servers have nothing at /."""
+    """The backend counts as ready then; most users' first settings name no endpoint, and many servers have nothing at /."""
     code = "import signal, socket; s = socket.create_server(('127.0.0.1', {port})); signal.signal(signal.SIGUSR1, lambda *_: s.close())\nwhile True: signal.pause()"
     env = {"SIDECAR_PROFILE": None}
     async with SidecarClient(script_backend(code), settings={"timeouts.health_interval": 0.1}, env=env) as client:
@@ -105,7 +105,7 @@ async def test_each_http_channel_gives_up_at_its_own_limit() -> None:
         assert limit - 0.1 <= answers[channel][0] < limit + processes.SLACK, channel
 
 
-async def test_an_endpoint_that_the_backend_has_not_got_is_said_to_be_missing() -> None:
+async def test_an_endpoint_that_the_backend_lacks_is_reported_as_missing() -> None:
     async with SidecarClient(http_backend(), flags=["--profile", "generic"]) as client:
         await client.call("backend:start")
         error = await failure(client.call("backend:info"))

@@ -1,7 +1,7 @@
-"""Whatever comes in: each request is answered exactly once, under its own id, and nothing breaks.
+"""Whatever the input, each request is answered exactly once, with its own id, and nothing breaks.
 
 10 000 frames, and 220 000 in CI (``--fuzz-frames``). hypothesis chooses the seed, the mixture and the chunking; the frames themselves come
-from a seeded generator, as drawing each of them would take minutes.
+from a seeded generator, because drawing each of them would take minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ext = msgspec.msgpack.Ext
 
 
 class Generator:
-    """Frames of every kind; each comes with what is known of its answer."""
+    """Frames of every kind, each with what is known about its answer."""
 
     def __init__(self, seed: int, badness: float) -> None:
         self.random = random.Random(seed)
@@ -103,7 +103,7 @@ def reported_id(body: bytes) -> Any:
 
 
 class Run:
-    """One example: a router with handlers of all manners, and the book of what was asked and answered."""
+    """One example: a router with all kinds of handlers, and a record of requests and answers."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator

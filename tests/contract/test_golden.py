@@ -1,4 +1,4 @@
-"""The bytes of the wire, fixed: what each encoder writes, and that both mean the same."""
+"""The fixed bytes of the wire format: what each encoder writes, and that both decode to the same value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client does wrong, and the one clear answer that each mistake gets, from the real process; the backend never notices."""
+"""A client's mistakes: each gets one clear answer from the real process, and the backend never notices."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def shared() -> AsyncIterator[SidecarClient]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def client(shared: SidecarClient) -> AsyncIterator[SidecarClient]:
-    """The sidecar of all tests here: none of these mistakes may change anything."""
+    """The sidecar of all tests here: none of the mistakes may change anything."""
     before = await shared.call("backend:waitForReady")
     yield shared
     assert await shared.call("backend:start") == before, "the backend was touched"
@@ -111,7 +111,9 @@ async def test_extension_types_are_refused_but_for_the_timestamp(client: Sidecar
     assert await client.call("sidecar:ping", noon) in {noon, "2026-01-02T12:00:00Z"}
 
 
-async def test_a_body_that_is_no_message_is_answered_under_its_id_and_the_next_is_served(client: SidecarClient) -> None:
+async def test_a_body_that_is_not_a_message_is_answered_under_its_id_and_the_next_is_served(
+    client: SidecarClient,
+) -> None:
     for message, answered in NO_MESSAGES:
         before = len(client.errors)
         if answered is None:
@@ -127,7 +129,7 @@ async def test_a_body_that_is_no_message_is_answered_under_its_id_and_the_next_i
         assert await client.call("sidecar:ping", "next") == "next"
 
 
-async def test_bytes_that_are_no_messagepack_are_answered_without_an_id(client: SidecarClient) -> None:
+async def test_bytes_that_are_not_messagepack_are_answered_without_an_id(client: SidecarClient) -> None:
     client.send_raw(struct.pack(">I", 5) + b"\xc1\xff\x00ab")
     assert (await client.error()).code == "INVALID_MESSAGE"
     assert await client.call("sidecar:ping", 1) == 1
@@ -167,7 +169,7 @@ async def test_requests_beyond_the_limit_are_each_answered_so() -> None:
         assert codes == ["DONE"] * 8 + ["TOO_MANY_REQUESTS"] * 12
 
 
-async def test_a_cancelled_request_is_answered_so_and_what_others_wait_for_goes_on() -> None:
+async def test_a_cancelled_request_is_answered_as_cancelled_and_others_continue() -> None:
     async with SidecarClient(http_backend(listen_delay=1)) as client:
         given_up, waiting = client.request("backend:start"), client.request("backend:start")
         client.cancel(given_up)

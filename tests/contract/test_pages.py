@@ -1,6 +1,6 @@
-"""The shell commands of the pages are run as they stand: ``<!-- in: PLACE -->`` above a block says in what folder.
+"""Runs the documentation's shell commands verbatim: ``<!-- in: PLACE -->`` above a block names the folder.
 
-The other blocks are checked by ``python -m tools.check blocks``.
+``python -m tools.check blocks`` checks the other blocks.
 """
 
 from __future__ import annotations

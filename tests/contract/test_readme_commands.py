@@ -1,4 +1,4 @@
-"""The clients that the README and docs/protocol.md show are run here as they stand there."""
+"""Runs the clients in the README and docs/protocol.md verbatim."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class RecordedClient(SidecarClient):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def conversation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SidecarClient]:
-    """The recording of a small conversation with a crash in it, to be read only, and the client that had it."""
+    """A read-only recording of a small conversation with a crash, and the client that had it."""
     file = tmp_path_factory.mktemp("conversation") / "a.frames"
     async with RecordedClient(file, http_backend()) as client:
         started = await client.call("backend:start")
@@ -318,7 +318,7 @@ def test_a_damaged_recording_is_shown_up_to_the_damage(
     ],
     ids=["missing", "empty", "foreign", "no header"],
 )
-def test_what_is_no_recording_is_reported(
+def test_what_is_not_a_recording_is_reported(
     command: str, content: bytes | None, said: str, status: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "a"

@@ -1,4 +1,4 @@
-"""Commands whose output is cut off, or that get a termination signal: they exit cleanly, without a traceback, nothing left."""
+"""Commands whose output is cut off, or that get a termination signal: they exit cleanly, without a traceback, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def ends_and_leaves_nothing(name: str, number: int, tmp_path: Path) -> None:
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")
 @pytest.mark.parametrize("name", [*(pytest.param(it, marks=pytest.mark.slow) for it in ("call", "doctor")), "demo"])
 def test_a_job_in_the_background_can_be_ended(name: str, tmp_path: Path) -> None:
-    """A shell that starts a command with & has it ignore SIGINT."""
+    """A command that a shell starts with & ignores SIGINT."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         ends_and_leaves_nothing(name, signal.SIGTERM, tmp_path)

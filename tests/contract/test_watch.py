@@ -197,7 +197,7 @@ def test_a_sidecar_that_dies_in_the_middle_is_reported_as_that(piped: Piped) -> 
 
 
 def _kill_sidecar_of(backend: int) -> None:
-    """The process above it that serves; on Windows a venv's launcher stands before the interpreter."""
+    """Kills the serving process above it; on Windows a venv's launcher runs the interpreter."""
     import psutil
 
     serving = [parent for parent in psutil.Process(backend).parents() if "serve" in parent.cmdline()]
@@ -269,7 +269,7 @@ def test_the_terminal_shows_everything_and_is_as_before_at_the_end(tmp_path: Pat
 if sys.platform != "win32":
 
     def restored(terminal: Terminal) -> None:
-        """The modes, the screen that was there before, and the cursor."""
+        """Whether the modes, the previous screen and the cursor are restored."""
         assert terminal.attributes() == terminal.before
         assert terminal.written.rfind(b"\x1b[?1049l") > terminal.written.rfind(b"\x1b[?1049h") >= 0
         assert terminal.written.rfind(b"\x1b[?25h") > terminal.written.rfind(b"\x1b[?25l")
@@ -412,7 +412,7 @@ def test_a_flood_of_output_costs_pictures_and_not_the_view(tmp_path: Path) -> No
 @in_a_terminal
 @pytest.mark.slow
 def test_a_job_in_the_background_leaves_the_terminal_alone(tmp_path: Path) -> None:
-    """Touching it would stop the whole job with SIGTTOU, its sidecar's client with it."""
+    """Changing the terminal would stop the whole job with SIGTTOU, including the sidecar's client."""
     command = words(tmp_path, *http_backend())
     script = "import os, subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], process_group=0).returncode)"
     with Terminal([sys.executable, "-c", script, *_for_seconds(3, command)], clean_environment()) as terminal:

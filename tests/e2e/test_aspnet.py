@@ -1,4 +1,4 @@
-"""The lifecycle once more, against a real ASP.NET Core server: each row of what the customer's own was measured to do."""
+"""The lifecycle with a real ASP.NET Core server: each row of the behaviour measured on the customer's own server."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_slow_start_without_a_listening_line_is_followed_to_its_end() ->
 
 
 @pytest.mark.slow
-async def test_a_not_ready_endpoint_is_no_failed_start() -> None:
+async def test_a_not_ready_endpoint_is_not_a_failed_start() -> None:
     async with sidecar(environment={"TROUBLE_READY_DELAY_MS": "60000"}) as client:
         assert (await ready(client))["success"] is True
 
@@ -163,7 +163,7 @@ async def test_a_started_app_without_its_health_path_is_quoted_with_the_status()
 
 
 @pytest.mark.slow
-async def test_an_app_that_stops_its_own_host_is_said_to_have_done_so() -> None:
+async def test_an_app_that_stops_its_own_host_is_reported_to_have_done_so() -> None:
     async with SidecarClient(aspnet_backend(), flags=("--profile", "aspnet")) as client:
         port = (await ready(client))["port"]
         assert (await ask(port, "POST", "/api/system/shutdown"))[0] == 202

@@ -1,4 +1,4 @@
-"""``sidecar doctor --bundle``: what a support ticket needs is in it, and no secret, wherever one was planted."""
+"""``sidecar doctor --bundle``: it contains what a support ticket needs, and no secret, wherever one was planted."""
 
 from __future__ import annotations
 

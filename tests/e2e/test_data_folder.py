@@ -1,4 +1,4 @@
-"""What a data folder remembers: the port, the spent budget, other sidecars, and what a killed one left behind."""
+"""What a data folder remembers: the port, the restarts used, other sidecars, and what a killed one left behind."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def test_a_sidecar_that_has_not_started_its_backend_yet_is_seen(tmp_path: 
 
 
 async def test_two_that_start_at_once_after_a_killed_one_see_each_other(tmp_path: Path) -> None:
-    """As after a crash of the app, when the user clicks twice; both took the port of the folder, as if alone on it."""
+    """As when the user clicks twice after a crash of the app: both sidecars took the folder's port, as if each were alone."""
     async with sidecar(tmp_path, expect_exit=None) as client:
         port = (await client.call("backend:waitForReady"))["port"]
         processes.kill(client.hello["pid"])
@@ -203,7 +203,7 @@ async def test_a_start_right_after_a_killed_sidecar_lets_its_backend_save(tmp_pa
 
 
 async def succeeded(new: SidecarClient, first: dict[str, Any]) -> None:
-    """Its backend runs on the port of the one before, which is gone."""
+    """Its backend runs on the port of the previous one, which is gone."""
     second = await new.call("backend:waitForReady")
     assert not processes.is_alive(first["pid"])
     assert second["port"] == first["port"]

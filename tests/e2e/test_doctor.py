@@ -1,4 +1,4 @@
-"""``sidecar doctor``: a real sidecar, real obstacles, and the sentence that a user sees."""
+"""``sidecar doctor``: a real sidecar, real obstacles, and the message that a user sees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> tuple[str, str]:
     return setting("paths.data", str(tmp_path / "data"))
 
 
-def test_where_all_is_well_the_doctor_says_so_and_exits_0(data: tuple[str, str]) -> None:
+def test_without_findings_the_doctor_says_so_and_exits_with_0(data: tuple[str, str]) -> None:
     status, output, error = doctor("--json", *data, "--profile", "generic", backend=http_backend())
     assert (status, error) == (0, "")
     assert {check["status"] for check in checks(output).values()} == {"ok"}
@@ -89,7 +89,7 @@ def test_started_a_backend_that_dies_is_explained_by_its_own_words(data: tuple[s
     assert "locked by another program" in found["crashes"]["message"]
 
 
-def test_started_a_backend_that_works_is_stopped_again_and_a_warning_is_no_failure(data: tuple[str, str]) -> None:
+def test_started_a_backend_that_works_is_stopped_again_and_a_warning_is_not_a_failure(data: tuple[str, str]) -> None:
     proxy = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
     status, output, _ = doctor("--json", "--start", *data, backend=http_backend(), env=proxy)
     assert status == 0

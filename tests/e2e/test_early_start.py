@@ -1,4 +1,4 @@
-"""A backend that is launched before the event loop is there: owned from the first instant, adopted as any other run."""
+"""A backend launched before the event loop exists is owned by the guardian at once, and adopted like any other run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VICTIMS = ["parent", "sidecar", pytest.param("guardian", marks=pytest.mark.posix
 
 
 def end(victim: str, milliseconds: float, data: Path, *, after_crash: bool = False) -> None:
-    """Kills one of parent, sidecar and guardian so soon after the start, or after a crash of the backend; nothing may be left."""
+    """Kills one of parent, sidecar and guardian shortly after the start, or after a crash of the backend; nothing may be left."""
     name, value = "EARLY_END", str(uuid.uuid4())
     relay = subprocess.Popen(
         [sys.executable, "-I", "-S", str(CHILDREN / "relay.py"), *sidecar_command(), "serve", "--set", f"paths.data={data}",
@@ -66,7 +66,7 @@ def end(victim: str, milliseconds: float, data: Path, *, after_crash: bool = Fal
 
 
 def recorded_backend(data: Path) -> int:
-    """The pid of the backend in the record; 0: there is none."""
+    """The pid of the backend in the record; 0 if there is none."""
     for record in data.glob("sidecar-run-*.json"):
         backend = json.loads(record.read_text())["backend"]
         return backend[0] if backend else 0
@@ -144,7 +144,7 @@ async def test_invalid_settings_start_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.posix(reason="descriptors are inherited by their number")
 async def test_no_run_gets_what_the_app_left_open_for_the_sidecar(tmp_path: Path) -> None:
-    """The first run did: with it a sandboxed backend had the file, and any a port that should have been free."""
+    """The first run did inherit it: a sandboxed backend could use the file, and any backend kept a port that should have been free."""
     backend = script_backend("import os; print(sorted(map(int, os.listdir('/dev/fd')))[:-1]); raise SystemExit(1)")
     command = ["/bin/sh", "-c", 'exec "$0" "$@" 7</etc/passwd 9</etc/passwd', *sidecar_command()]
     settings = {"restart.attempts": 1}

@@ -1,4 +1,4 @@
-"""A thousand crashes later nothing has grown."""
+"""After a thousand crashes nothing has grown."""
 
 from __future__ import annotations
 

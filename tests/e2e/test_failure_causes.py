@@ -1,4 +1,4 @@
-"""Every way to fail of tests/failures: reproduced for real, and reported with the sentences of docs/causes.md."""
+"""Reproduces every failure of tests/failures for real, and checks the report against docs/causes.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reviewers once broke; each stays fixed."""
+"""Defects that reviewers found stay fixed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The firewall channels through the real process, which reads the real registry of a Windows that is ours to change.
+"""The firewall channels through the real process, which reads the real registry of a Windows that tests may change.
 
-On a machine with its own firewall these would write into it, so they run where Wine stands in; the registry's own
+These tests would change the firewall of a real machine, so they run only under Wine; the registry's own
 tests (tests/unit/firewall/test_registry.py) write below a key of their own and run on any Windows.
 """
 
@@ -84,7 +84,7 @@ async def test_a_preview_says_which_stale_rules_would_go_and_changes_nothing(sto
 
 
 async def test_what_was_run_is_believed_only_when_the_registry_says_so(store: Store) -> None:
-    """Wine's netsh does nothing and ends with 0, as one does that a policy has neutered."""
+    """Wine's netsh does nothing and exits with 0, like a netsh disabled by a policy."""
     answer = await ask("backend:createFirewallRule")
     assert answer["created"] is False
     assert "not in the registry" in answer["details"]

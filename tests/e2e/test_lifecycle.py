@@ -1,4 +1,4 @@
-"""The lifecycle through the real process, with real children; each answers the protocol page's table or a real complaint."""
+"""The lifecycle through the real process, with real children; each test covers the protocol page's table or a reported problem."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def test_a_generic_backend_is_ready_when_its_own_tree_listens() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many connections wait")
 async def test_without_any_endpoint_connections_that_wait_make_it_unhealthy() -> None:
-    """As behind a reloader that holds the port for its workers, which have died."""
+    """As under a reloader that holds the port for its dead workers."""
     code = (
         "import os, _signal, _socket as s, time\n"
         "_signal.signal(_signal.SIGUSR1, lambda *_: l._accept())\n"
@@ -193,7 +193,7 @@ async def test_without_any_endpoint_connections_that_wait_make_it_unhealthy() ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows who is stopped")
 @pytest.mark.parametrize("path", ["", "/health/live"])
-async def test_a_stopped_backend_is_unhealthy_until_it_goes_on(path: str) -> None:
+async def test_a_stopped_backend_is_unhealthy_until_it_continues(path: str) -> None:
     more = {"health__failures": 1, "health__probe_timeout": 0.5}
     async with sidecar(*http_backend(), profile="generic", backend__live_path=path, **more) as client:
         pid = (await ready(client))["pid"]

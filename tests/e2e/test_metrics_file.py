@@ -1,4 +1,4 @@
-"""``serve --metrics FILE``: what node_exporter finds there, and what happens where it cannot be written."""
+"""``serve --metrics FILE``: what node_exporter finds there, and what happens if the file cannot be written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def client(file: Path | str, **settings: object) -> SidecarClient:
 
 
 def text_of(file: Path) -> str:
-    """Empty while it is not there; on Windows it cannot be opened in the instant in which it is replaced, either."""
+    """Empty while the file does not exist; on Windows it also cannot be opened while it is being replaced."""
     try:
         return file.read_text()
     except (FileNotFoundError, IsADirectoryError, PermissionError, NotADirectoryError):
@@ -127,7 +127,7 @@ async def test_a_file_that_cannot_be_written_is_one_warning_and_is_tried_again(t
     assert not file.exists()
 
 
-async def test_a_killed_sidecar_leaves_its_file_and_the_next_one_begins_again(tmp_path: Path) -> None:
+async def test_a_killed_sidecar_leaves_its_file_and_the_next_one_starts_over(tmp_path: Path) -> None:
     file = tmp_path / "aura.prom"
     async with client(file) as sidecar:
         await sidecar.call("backend:waitForReady")

@@ -1,4 +1,4 @@
-"""The no-orphan guarantee: whichever of the three is killed, at any time, whatever runs below: after 2 s no process is left."""
+"""The no-orphan guarantee: whichever of the three is killed, at any time, whatever runs below it, no process is left after 2 s."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ AT_ONCE = ["plain", "double_fork", "launcher"]  # which differ most
 
 
 def matrix() -> Iterator[Any]:
-    """At once each pair of victim, moment and one of those kinds of child; the others with the slow tests."""
+    """Every victim and moment with one kind of child now; the other kinds with the slow tests."""
     for row, victim in enumerate(VICTIMS):
         for column, moment in enumerate(MOMENTS):
             for family in FAMILIES:
@@ -114,7 +114,7 @@ async def test_the_check_sees_an_unguarded_process(family: str) -> None:
 
 
 def _kill_marked(marker: str) -> list[processes.Found]:
-    """Once is not enough: what is killed may have forked after the look."""
+    """Repeats, because a killed process may have forked after the search."""
     found = processes.marked(marker)
     for one in found:
         with contextlib.suppress(ProcessLookupError):  # the first child of a double fork leaves by itself
@@ -158,7 +158,7 @@ async def test_a_stopped_backend_is_stopped_for_good(tmp_path: Path) -> None:
         assert not processes.is_alive(pid)
 
 
-async def test_a_stopped_guardian_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+async def test_a_stopped_guardian_does_not_delay_a_stop(tmp_path: Path) -> None:
     settings = {"timeouts.graceful_shutdown": 0.5, "timeouts.shutdown_request": 0.5}
     async with SidecarClient(http_backend(**STUBBORN), settings=settings, data=tmp_path) as client:
         pid = (await client.call("backend:waitForReady"))["pid"]
@@ -186,7 +186,7 @@ async def test_a_guardian_that_was_killed_is_replaced_for_the_next_run(tmp_path:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process gets the orphans of others")
 async def test_what_a_script_started_before_it_became_the_sidecar_is_not_the_backends(tmp_path: Path) -> None:
-    """It is a child of the sidecar, as is what a killed guardian leaves."""
+    """The zombie is a child of the sidecar, like what a killed guardian leaves."""
     name, value = "NO_ORPHAN", str(uuid.uuid4())
     script = f'sleep 600 </dev/null >/dev/null 2>&1 & echo $! >"{tmp_path}/pid"; exec "$@"'
     async with SidecarClient(

@@ -1,4 +1,4 @@
-"""The no-orphan guarantee on Windows: TerminateProcess of anybody, whenever, whatever runs below: after 2 s it is all gone.
+"""The no-orphan guarantee on Windows: whichever process is terminated, at any time, whatever runs below it, everything is gone after 2 s.
 
 Windows has no guardian to kill: job objects belong to the kernel.
 """

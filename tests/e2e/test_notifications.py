@@ -1,4 +1,4 @@
-"""backend.notify: what a backend reports as to systemd, and that nothing else than the backend can."""
+"""backend.notify: what a backend reports as to systemd, and that nothing but the backend can."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def test_another_process_is_not_believed() -> None:
         await client.call("backend:waitForReady")
 
 
-async def test_what_cannot_be_read_is_said_and_spoils_nothing_else() -> None:
+async def test_an_unreadable_notification_is_reported_and_affects_nothing_else() -> None:
     async with notifying() as client:
         await client.event("backend:startupProgress")
         await until(lambda: not _refuses(_port(client)))

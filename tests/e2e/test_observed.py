@@ -1,4 +1,4 @@
-"""What is kept of a run and reported: resources, crash reports, the diagnosis, the limit of memory."""
+"""What is recorded and reported about a run: resources, crash reports, the diagnosis, the memory limit."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def test_a_kill_has_the_same_cause_in_the_report_and_in_the_answer_to_a_ca
     assert (error.hint or "").startswith(crash["remedy"])
 
 
-async def test_a_tree_above_its_limit_of_memory_is_killed_and_the_report_says_so() -> None:
+async def test_a_tree_above_its_memory_limit_is_killed_and_the_report_says_so() -> None:
     code = (
         "import os, time, _socket as s\n"
         "l = s.socket(); l.bind(('127.0.0.1', int(os.environ['PORT']))); l.listen()\n"

@@ -1,4 +1,4 @@
-"""backend.socket = "pass": a crash or a restart refuses no connection; and what becomes of a backend that misuses the socket."""
+"""backend.socket = "pass": a crash or a restart refuses no connection; and what happens to a backend that misuses the socket."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def passing(mode: str, *more: object, **settings: Any) -> SidecarClient:
 
 
 async def crash(client: SidecarClient, pid: int) -> int:
-    """Kills the run; gives the pid of the next one, once that is ready."""
+    """Kills the run; returns the pid of the next one, once it is ready."""
     mark = client.mark()
     os.kill(pid, signal.SIGKILL)
     await client.state("RUNNING", since=mark)
@@ -194,7 +194,7 @@ async def test_a_backend_that_does_not_use_it_is_named_within_three_seconds(mode
             await ask(raised.data["port"], "GET", "/")
 
 
-async def test_a_second_port_beside_the_socket_is_no_misuse() -> None:
+async def test_a_second_port_beside_the_socket_is_not_misuse() -> None:
     async with passing("late") as client:
         await client.until(lambda: "not yet on the socket that was passed to it" in client.stderr_text, "warning")
         os.kill((await client.call("backend:status"))["pid"], signal.SIGUSR1)
@@ -250,7 +250,7 @@ async def test_a_stranger_that_was_sent_the_socket_cannot_keep_the_port(tmp_path
                 os.close(fds[0])
 
 
-async def test_a_port_that_another_program_has_is_said_before_anything_is_launched() -> None:
+async def test_a_port_of_another_program_is_reported_before_anything_is_launched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         async with passing("serve", backend__port=port, backend__autostart=False, restart__attempts=0) as client:

@@ -1,4 +1,4 @@
-"""Five starts that go wrong, each explained within three seconds by everything that shows a start."""
+"""Five starts that fail, each explained within three seconds by every tool that shows a start."""
 
 from __future__ import annotations
 

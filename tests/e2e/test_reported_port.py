@@ -1,4 +1,4 @@
-"""A port is a fact at any time: of a backend that chooses it itself, that comes back on another one, or that loses it to a stranger."""
+"""The reported port is always right: for a backend that chooses it itself, comes back on another one, or loses it to another program."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def reported(folder: Path, printed: str, *, more: str = "", **settings: Any) -> 
 
 @pytest.fixture
 async def stranger() -> AsyncIterator[int]:
-    """The port of a server of another program."""
+    """The port of another program's server."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1")
     async with server:
         yield server.sockets[0].getsockname()[1]
@@ -103,7 +103,7 @@ async def test_a_backend_that_executes_itself_again_is_followed_to_its_new_addre
 
 @pytest.mark.posix(reason="SIGUSR1; tests/unit/monitor/test_stories.py has this for every system")
 async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) -> None:
-    """It takes the port when the backend closes its socket: health and status say so, and the shutdown request is not sent."""
+    """The stranger takes the port when the backend closes its socket: health and status say so, and no shutdown request is sent."""
     port = free_port()
     more = "signal.signal(signal.SIGUSR1, lambda *_: server.socket.close())\n"
     settings = {"backend.live_path": "/", "backend.shutdown_path": "/shutdown", "backend.port": port}

@@ -1,4 +1,4 @@
-"""A sandboxed backend under the whole sidecar: what it is allowed works, and start, stop, crash and status are as ever."""
+"""A sandboxed backend under the whole sidecar: what is allowed works, and start, stop, crash and status are as without a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that ask for the end, and what a sidecar inherits of masks and dispositions."""
+"""Termination signals, and the signal masks and dispositions that a sidecar inherits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 
 
 def after(preparation: str) -> list[str]:
-    """The sidecar, started by something that has done this to its signals."""
+    """The sidecar, started by a process that has changed its signals in this way."""
     code = f"import os, signal, sys; {preparation}; os.execv(sys.argv[1], sys.argv[1:])"
     return [sys.executable, "-c", code, *sidecar_command()]
 
@@ -51,7 +51,7 @@ async def test_a_hangup_asks_the_backend_to_end(tmp_path: Path, names: str) -> N
     assert file.read_text() == "asked\nsaved\n"
 
 
-async def test_a_sidecar_that_was_started_deaf_hears_deaths_and_requests_to_end(tmp_path: Path) -> None:
+async def test_a_sidecar_started_with_blocked_signals_sees_deaths_and_termination_signals(tmp_path: Path) -> None:
     file = tmp_path / "file"
     async with client_of(saving(file), tmp_path, command=after(DEAF)) as client:
         pid = (await client.call("backend:waitForReady"))["pid"]

@@ -1,4 +1,4 @@
-"""A stop through the sidecar is a stop of the tree, and says what it had to kill."""
+"""A stop through the sidecar stops the whole tree, and reports what it had to kill."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {"sh": 1, "sh in sh": 2, "npm-like": 0}
 
 
 def behind(kind: str, file: Path, seconds: float = 0.5) -> list[str]:
-    """A backend that saves for some seconds, behind a launcher that ends at once (or, npm-like, hands the signal on)."""
+    """A backend that saves for some seconds, behind a launcher that exits at once (or, like npm, forwards the signal)."""
     command = [*child("launcher", "double" if kind == "npm-like" else "worker", file, seconds), "{port}"]
     for _level in range(KINDS[kind]):
         command = ["sh", "-c", f"{shlex.join(command)}; true"]
@@ -127,7 +127,7 @@ async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
 async def test_a_shell_does_not_keep_the_signal_from_what_it_waits_for(
     tmp_path: Path, shell: str, script: str, settings: dict[str, Any]
 ) -> None:
-    """It has time to save: the shell's child is asked at half time, and not only in the last quarter."""
+    """The child has time to save: it gets the signal after half the time, not only in the last quarter."""
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
     file = tmp_path / "file"
@@ -175,7 +175,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_
 async def test_what_saves_at_the_shutdown_request_and_has_no_handler_is_not_killed_by_the_signal(
     tmp_path: Path, path: str, end: str, left: str
 ) -> None:
-    """Unless it rejects the request; a busy one may not answer."""
+    """Unless the backend rejects the request; a busy one may not answer."""
     file = tmp_path / "file"
     backend = [sys.executable, "-c", SAVES_AFTER_A_REQUEST, str(file), "{port}"]
     times = {"timeouts__shutdown_request": 0.3, "timeouts__graceful_shutdown": 20, "timeouts__owner_lost": 20}

@@ -1,6 +1,6 @@
-"""What watching costs, through the real process: a gigabyte of output, a tree of fifty processes, and doing nothing.
+"""The cost of supervision, through the real process: a gigabyte of output, a tree of fifty processes, and an idle backend.
 
-Speeds and shares are printed (``pytest -s``); asserted is what must hold on any machine: memory stays flat, and a client that asks
+Speeds and shares are printed (``pytest -s``); the assertions hold on any machine: memory stays flat, and a client that asks
 meanwhile is answered.
 """
 
@@ -81,7 +81,7 @@ def watched(pid: int) -> Iterator[list[int]]:
 
 
 async def flood(port: int) -> float:
-    """Orders the gigabyte; seconds that the backend took to be rid of it."""
+    """Requests the gigabyte; returns the seconds that the backend took to write it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"go\n")
     try:
@@ -139,7 +139,7 @@ def test_events_leave_no_more_behind_than_the_ring_of_output() -> None:
 @pytest.mark.slow
 @pytest.mark.posix(reason="the benchmarks' client waits with select on pipes")
 def test_a_client_that_does_not_read_costs_no_more_however_long_the_lines_are() -> None:
-    """64 KiB a line, each of which takes 256 KiB in memory for its one emoji."""
+    """64 KiB a line, each of which takes 256 KiB in memory because of one emoji."""
     port = free_port()
     with Sidecar(
         script_backend(LONG_LINES.replace("PORT", str(port))),
@@ -158,7 +158,7 @@ def test_a_client_that_does_not_read_costs_no_more_however_long_the_lines_are() 
 
 
 async def cost_of_samples(client: SidecarClient, count: int) -> float:
-    """Processor seconds that the sidecar takes while so many samples come."""
+    """Processor seconds that the sidecar uses during so many samples."""
     mark = client.mark()
     before = (await client.call("sidecar:info"))["cpuSeconds"]
     await client.until(lambda: len(client.payloads("backend:resourceUpdate", since=mark)) >= count, "samples")

@@ -37,7 +37,7 @@ async def client() -> AsyncIterator[BackendClient]:
 
 @asynccontextmanager
 async def server(client: BackendClient, handler: Handler) -> AsyncIterator[int]:
-    """A server that speaks whatever the handler writes; the client is pointed at it. Gives its port."""
+    """Starts a server that sends whatever the handler writes, points the client at it, and returns its port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -150,7 +150,7 @@ async def test_json_in_utf_16_is_read_though_nothing_says_so(client: BackendClie
         (b'"\\ud800"', "Content-Type: application/json\r\n", '"\\ud800"'),
     ],
 )
-async def test_what_is_no_json_is_text(client: BackendClient, body: bytes, head: str, expected: str) -> None:
+async def test_what_is_not_json_is_text(client: BackendClient, body: bytes, head: str, expected: str) -> None:
     async with server(client, answering(answer(body, head=head))):
         assert (await client.get("/", timeout=LIMIT)).body == expected
 
@@ -250,7 +250,7 @@ async def test_a_connection_that_is_reset(client: BackendClient) -> None:
 
 
 async def test_a_connection_that_is_reset_at_once(client: BackendClient) -> None:
-    """Often before connect() has returned; then too it is the server's doing and not the network's."""
+    """Often before connect() has returned; even then the server caused it, not the network."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client.port = listener.getsockname()[1]
 
@@ -461,7 +461,7 @@ asyncio.run(main())
 """
 
 
-async def test_serve_which_has_no_tls_asks_and_refuses_as_ever(client: BackendClient) -> None:
+async def test_serve_without_tls_requests_and_refuses_as_with_it(client: BackendClient) -> None:
     async def plain(_: web.Request) -> web.Response:
         return web.json_response("here")
 

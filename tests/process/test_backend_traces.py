@@ -1,4 +1,4 @@
-"""What a request leaves at the server: no connection, no TIME_WAIT on its port, nothing in its log."""
+"""A request leaves nothing at the server: no connection, no TIME_WAIT on its port, nothing in its log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def client() -> AsyncIterator[BackendClient]:
 
 @contextmanager
 def serving(mode: str, port: int) -> Iterator[subprocess.Popen[str]]:
-    """A child that listens; what goes wrong in it comes with its output."""
+    """A child that listens; its output shows its errors."""
     folder = CHILDREN / "http"
     command = (
         [str(NODE), str(folder / "old_node.js")]
@@ -56,7 +56,7 @@ def serving(mode: str, port: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def on_port(port: int) -> list[str]:
-    """The states of the sockets that have the port, the listener left out."""
+    """The states of the sockets with that port, except the listener."""
     found = psutil.net_connections("tcp") if sys.platform == "linux" else psutil.Process().net_connections("tcp")
     return [each.status for each in found if each.laddr and each.laddr[1] == port and each.status != psutil.CONN_LISTEN]
 

@@ -1,4 +1,4 @@
-"""Every benchmark in its smallest form: it runs, and it gives figures that the budget can read."""
+"""Every benchmark in its smallest form: it runs, and returns figures that the budget can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headless tools' client, where the sidecar does not do as it should."""
+"""The headless tools' client with a sidecar that misbehaves."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ time.sleep(600)
 
 
 def deaf(*messages: dict[str, Any]) -> list[str]:
-    """A sidecar that says this after its hello, and reads nothing."""
+    """A sidecar that sends this after its hello, and reads nothing."""
     return [sys.executable, "-c", DEAF, b"".join(map(pack, messages)).hex()]
 
 
-async def test_who_gives_up_on_a_sidecar_that_reads_nothing_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_giving_up_on_a_sidecar_that_reads_nothing_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "serve_command", deaf)
     client = await Client.start([])
     try:

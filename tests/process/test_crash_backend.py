@@ -1,4 +1,4 @@
-"""Which process ``k`` of watch kills, and which it leaves alone: real processes, a sidecar that says what a test wants."""
+"""Which process watch's ``k`` kills, and which it leaves alone: real processes, and a sidecar that answers as the test wants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sidecar.console.watch import NotCrashedError, crash_backend
 
 
 class Explanation:
-    """Answers backend:status with one after the other, the last one again and again."""
+    """Answers backend:status with these in order, then repeats the last one."""
 
     def __init__(self, *statuses: dict[str, Any], pid: int) -> None:
         self.hello = SimpleNamespace(pid=pid)

@@ -1,4 +1,4 @@
-"""The kill of one process that is proven to be the one that is meant."""
+"""Killing one process that is proven to be the right one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_another_process_with_its_pid_is_left_alone() -> None:
     assert end(process) == 0
 
 
-def test_there_is_no_process_to_kill() -> None:
+def test_without_a_process_nothing_is_killed() -> None:
     process = start()
     meant = identify(process.pid)
     assert meant is not None

@@ -203,7 +203,7 @@ async def test_an_interrupt_is_ctrl_c_to_the_backend(stage: Stage) -> None:
 
 
 async def what_it_says_when_interrupted(stage: Stage, code: str) -> bytes:
-    """Of a program that prints ``ready``, and ends with status 7 because of CTRL_C."""
+    """The output of a program that prints ``ready``, and exits with 7 on CTRL_C."""
     running, run = await stage.python(code)
     await run.has_written(b"ready")
     running.interrupt()
@@ -316,7 +316,7 @@ SHARES = (
 
 
 async def test_a_console_of_another_program_to_which_the_backend_attached_gets_no_ctrl_c(stage: Stage) -> None:
-    """As that of the sidecar, by ATTACH_PARENT_PROCESS: a restart of the backend ended the sidecar."""
+    """Such as the sidecar's, by ATTACH_PARENT_PROCESS: a restart of the backend ended the sidecar."""
     stranger = subprocess.Popen(
         [sys.executable, "-c", WAIT], stdout=subprocess.PIPE, creationflags=subprocess.CREATE_NO_WINDOW
     )
@@ -644,7 +644,7 @@ async def test_a_working_directory_beyond_260_characters_is_entered(stage: Stage
 
 
 def place_program(folder: Path) -> Path:
-    """A copy of a program that needs nothing beside it."""
+    """Copies a program that needs no other files."""
     folder.mkdir(parents=True)
     return Path(shutil.copy(Path(os.environ["SYSTEMROOT"]) / "System32" / "cmd.exe", folder / "backend.exe"))
 
@@ -665,7 +665,7 @@ async def test_a_working_directory_that_is_gone_since_is_reported(stage: Stage, 
         await stage.command(sys.executable, cwd=str(tmp_path / name))
 
 
-async def test_a_file_that_is_no_program_is_reported_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_program_is_reported_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "text.exe"
     file.write_text("no program")
     with pytest.raises(BackendNotExecutableError, match=r"it is not a program for Windows \(Windows error 193"):
@@ -673,7 +673,7 @@ async def test_a_file_that_is_no_program_is_reported_with_the_system_error(stage
 
 
 def place_batch_file(folder: Path, code: str) -> str:
-    """One that runs Python with its arguments, as npm.cmd runs Node."""
+    """Creates a batch file that runs Python with its arguments, as npm.cmd runs Node."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "code.py").write_text(code)
     (folder / "run it.cmd").write_text(f'@echo off\nsetlocal\n"{sys.executable}" "%~dp0code.py" %*\n')
@@ -810,7 +810,7 @@ async def test_a_cancelled_launch_leaves_nothing_running(stage: Stage) -> None:
     assert run.out == b"next\r\n"
 
 
-async def test_a_launch_that_the_system_holds_up_is_not_waited_for_at_the_end(
+async def test_a_launch_that_the_system_delays_is_not_waited_for_at_the_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, reached = threading.Event(), threading.Event()

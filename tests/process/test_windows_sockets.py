@@ -1,4 +1,4 @@
-"""A Windows that refuses its tables of sockets; Wine does once the service behind them has ended."""
+"""Windows refuses its socket tables; Wine does so once the service behind them has ended."""
 
 from __future__ import annotations
 

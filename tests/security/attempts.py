@@ -1,4 +1,4 @@
-"""What a hostile backend attempts, and what the sandbox promises about it. docs/sandbox.md gets its table from here.
+"""A hostile backend's attempts, and the sandbox's promise about each. The table in docs/sandbox.md comes from here.
 
 ``tests/children/hostile.py`` has a function of each name.
 """

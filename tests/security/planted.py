@@ -1,6 +1,6 @@
-"""Secrets as people leave them in logs, variables and commands, and texts that look similar and hold none.
+"""Secrets as people leave them in logs, variables and commands, and similar texts without a secret.
 
-The tokens are drawn, not written down: no scanner of this repository mistakes one for real. Each line of a list of shapes
+The tokens are generated, not written down, so that no scanner of this repository takes one for real. Each line of a list of shapes
 is one secret, ``{s}`` where it stands; every shape is tried with its own drawn secret.
 """
 

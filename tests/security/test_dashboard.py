@@ -1,4 +1,4 @@
-"""The dashboard under a flood of connections: it says so once, serves on, and lets go of what asks nothing."""
+"""The dashboard under a flood of connections: it logs that once, keeps serving, and closes idle connections."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ async def test_idle_connections_are_limited_and_closed_with_one_line_for_all() -
         await runner.cleanup()
 
 
-async def test_a_program_that_keeps_all_connections_in_use_locks_nobody_out() -> None:
-    """Each asked once every few seconds: then none was idle for long enough to be closed, and every other one was refused."""
+async def test_a_program_that_keeps_all_connections_in_use_does_not_lock_others_out() -> None:
+    """Each sent a request every few seconds, so none was idle long enough to be closed, and all others were refused."""
     runner, server, port, reaper = await serve(Limits(lambda _: None))
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(module.MAX_CONNECTIONS)]
     try:
@@ -126,7 +126,7 @@ async def status_of(port: int, request: str) -> int:
 
 
 async def test_hostile_requests_are_refused_and_write_nothing_to_the_terminal(tmp_path: Path) -> None:
-    """Each request that was no HTTP printed a traceback."""
+    """Each request that was not HTTP printed a traceback."""
     async with dashboard(tmp_path, [sys.executable, "-c", "input()"], ready=False) as page:
         await page.until(lambda: page.addresses)
         port = int(page.origin.rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""What steers a terminal, or turns the order of a line, reaches no place where people read."""
+"""Text that controls a terminal or reorders a line does not reach any place where people read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of the data folder are the owner's alone, and nothing in their place is followed, waited for or swallowed."""
+"""Only the owner can use files of the data folder, and a link or FIFO in their place is not followed, waited for or read."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_only_regular_files_are_opened(place: Path, placed: Callable[[Path], Non
 
 
 def test_a_temporary_file_cannot_be_foreseen(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies where the name was foreseen stays as it is, and the write fails instead of going there."""
+    """A file with the predicted name stays as it is, and the write fails instead."""
     monkeypatch.setattr(os, "urandom", lambda count: b"\0" * count)
     link(place / f".x.{'00' * 8}.tmp")
     with pytest.raises(FileExistsError):
@@ -160,7 +160,7 @@ def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
 
 
 @pytest.mark.parametrize("placed", [fifo, device])
-def test_what_is_no_file_is_not_replaced(place: Path, placed: Callable[[Path], None]) -> None:
+def test_what_is_not_a_file_is_not_replaced(place: Path, placed: Callable[[Path], None]) -> None:
     """Root can: a file in place of /dev/null breaks the machine."""
     placed(place / "x")
     with pytest.raises(OSError, match="it is not a regular file"):
@@ -168,7 +168,7 @@ def test_what_is_no_file_is_not_replaced(place: Path, placed: Callable[[Path], N
     assert [entry.is_file() for entry in place.iterdir()] == [False]
 
 
-def test_the_diagnosis_neither_waits_for_what_lies_beside_the_program_nor_swallows_it(place: Path) -> None:
+def test_the_diagnosis_neither_waits_for_files_next_to_the_program_nor_reads_all_of_them(place: Path) -> None:
     program, settings = place / "server", place / "server.runtimeconfig.json"
     program.write_bytes(check_files._HOST_MARK)  # a .NET program
     for placed in (fifo, device):  # the device last: where it is read, memory ends
@@ -188,7 +188,7 @@ def test_the_diagnosis_neither_waits_for_what_lies_beside_the_program_nor_swallo
 
 
 @pytest.mark.parametrize("placed", PLACED)
-async def test_the_backends_log_goes_on_beside_it(place: Path, placed: Callable[[Path], None]) -> None:
+async def test_the_backends_log_continues_next_to_it(place: Path, placed: Callable[[Path], None]) -> None:
     placed(place / "backend-000001.log")
     log = LogFiles(place, lambda _: None)
     log.put(b"hello\n")
@@ -219,7 +219,7 @@ async def test_crash_reports_are_listed_without_it(place: Path, placed: Callable
 
 @pytest.mark.parametrize("number", [2**53, 2**64, 10**4300 - 1], ids=["largest", "too large", "endless"])
 async def test_a_report_of_the_backends_own_does_not_end_the_reports(place: Path, number: int) -> None:
-    """The next number was one that JSON cannot hold, so no report was written ever again."""
+    """JSON cannot represent the next number, so no report was ever written again."""
     summary = f'{{"name":"{REPORT}","time":"t","run":1,"code":null,"signal":null,"text":"x","cause":null,"remedy":null,'
     summary += f'"attempt":1,"attempts":1,"nextStartIn":null,"final":true,"sequence":{number}}}'
     (place / f"{REPORT}.log").write_text(f"forged\n{SUMMARY_MARK}{summary}\n")
@@ -395,7 +395,7 @@ def test_a_folder_of_the_owner_is_trusted(tmp_path: Path) -> None:
     assert files.distrust(tmp_path / "link") is None
 
 
-def test_a_reader_beside_a_writer_meets_no_part(tmp_path: Path) -> None:
+def test_a_concurrent_reader_never_sees_a_partial_file(tmp_path: Path) -> None:
     path = tmp_path / "x"
     files.replace_file(path, b"a" * 10_000)
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""What a backend answers or prints holds up neither the sidecar nor the page, and reaches nobody as it is."""
+"""A backend's answers and output block neither the sidecar nor the page, and are never shown unfiltered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_STALL = 2.0  # seconds of processor time; what was slow took ten and more
 
 @asynccontextmanager
 async def server(answer: bytes) -> AsyncIterator[BackendClient]:
-    """A client of a server that gives this answer to anything."""
+    """A client of a server that always gives this answer."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,4 +1,4 @@
-"""No tool runs code from the working directory or the environment, and none changes what its backend sees."""
+"""No tool runs code from the working directory or the environment, or changes what its backend sees."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ sys.exit(3)
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Path:
-    """A folder in which modules lie that our imports would find, each of which leaves a trace."""
+    """A folder with modules that our imports would find, each of which leaves a trace."""
     folder = tmp_path / "downloads"
     folder.mkdir()
     for name in MODULES:
@@ -53,7 +53,7 @@ TOOLS = {
 
 
 def run_tool(name: str, tmp_path: Path, *, cwd: Path, env: dict[str, str], python: str = sys.executable) -> None:
-    """One run of a tool, itself started in safety: what it starts is looked at."""
+    """Runs a tool that is itself started safely, to check what it starts."""
     words = [word.format(folder=tmp_path) for word in TOOLS[name]]
     backend = [] if name == "demo" else ["--set", "restart.attempts=0", "--", python, "-c", SHOW]
     data = [] if name == "demo" else ["--set", f"paths.data={json.dumps(str(tmp_path / 'data'))}"]
@@ -64,7 +64,7 @@ def run_tool(name: str, tmp_path: Path, *, cwd: Path, env: dict[str, str], pytho
 
 
 def run_until_shown(command: list[str], tmp_path: Path, cwd: Path, env: dict[str, str], *, wait: bool) -> None:
-    """Keeps the client's end open until the backend has run: closed at once, it may be cancelled before."""
+    """Keeps the client's end open until the backend has run: if it is closed at once, the start may be cancelled."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd, env=env
     )

@@ -48,7 +48,7 @@ def test_a_harmless_text_is_left_alone(text: str) -> None:
 
 
 def test_at_least_95_percent_are_masked_and_nothing_harmless_is() -> None:
-    """The measure that a list kept apart is held to."""
+    """The required rate for a list that was kept separate."""
     masked = sum(secret not in mask_text(text) for text, secret in PLANTED)
     assert masked / len(PLANTED) >= 0.95
     assert [text for text in HARMLESS if mask_text(text) != text] == []
@@ -175,7 +175,7 @@ def test_a_known_secret_in_base64_is_masked_across_lines() -> None:
 
 
 def test_a_secret_that_is_not_utf_8_is_masked_and_ends_no_log() -> None:
-    """Its spelling in an address raised for every line that the log was to write, and for every crash report."""
+    """Its percent-encoded form raised for every line of the log, and for every crash report."""
     raw = b"sw\xe4rdf\xefsh99"  # as Latin-1 has it
     secret = raw.decode("utf-8", "surrogateescape")
     known = spellings(secrets_of({"DB_PASSWORD": secret, "API_TOKEN": "sword\ud83dfish99"}))
@@ -190,7 +190,7 @@ def test_what_powershell_wrote_as_utf_16_is_masked() -> None:
 
 
 def test_a_seed_phrase_is_masked_whole() -> None:
-    """A rule for names took the first word, and the other eleven had no sign of what they are."""
+    """A rule for names masked the first word, and nothing marked the other eleven as secret."""
     words = "abandon ability able about above absent absorb abstract absurd abuse access accident"
     assert mask_text(f"seed phrase: {words}\n") == f"seed phrase: {MASK}\n"
 
@@ -272,7 +272,7 @@ PIECES = (
 @pytest.mark.parametrize("large", [16 * 1024, pytest.param(64 * 1024, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("piece", PIECES)
 def test_no_text_takes_longer_than_its_length(piece: str, large: int) -> None:
-    """Eight times the text, about eight times the time; what tries each position against all that follows takes 64."""
+    """Eight times the text takes about eight times the time; a quadratic search would take 64 times."""
 
     def seconds(size: int) -> float:
         text = piece * (size // len(piece))
@@ -301,7 +301,7 @@ def test_no_file_of_settings_takes_longer_than_its_length(piece: str) -> None:
 
 
 async def test_the_output_in_a_crash_report_begins_with_a_whole_line(tmp_path: Path) -> None:
-    """Of a token that was cut in two nothing would show what it is."""
+    """Nothing would show what half a token is."""
     log = BackendLog(tmp_path, pytest.fail)
     log.begin_run(1)
     log.write("stdout", b"password=Swordfish99Swordfish\n" + b"y" * 65_520 + b"\nlast\n")

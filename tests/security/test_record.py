@@ -1,4 +1,4 @@
-"""The run record is not an order to kill: one from another writer kills nothing and aborts no start."""
+"""The run record is not an order to kill: a record from another writer kills nothing and aborts no start."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ modes = pytest.mark.posix(reason="modes, owners and links of POSIX")
 
 @pytest.fixture
 def marker(tmp_path: Path) -> str:
-    """Of a sidecar of this folder."""
+    """The marker of a sidecar of this folder."""
     return new_marker(tmp_path)
 
 
 @pytest.fixture
 def orphan(marker: str) -> Iterator[subprocess.Popen[bytes]]:
-    """What every one of these records would have killed."""
+    """The process that each of these records would have killed."""
     name, _, value = marker.partition("=")
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
@@ -72,7 +72,7 @@ def test_the_records_here_would_kill_without_their_fault(
     "wrong",
     ["LANG=C.UTF-8", "SIDECAR_MARKER=", "SIDECAR_MARKER=x", "PATH", "{}0", "0{}", "{}\n", "="],
 )
-def test_another_variable_is_no_marker(
+def test_another_variable_is_not_a_marker(
     orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str, wrong: str
 ) -> None:
     write(tmp_path, wrong.format(marker), backend=identify(orphan.pid))
@@ -127,7 +127,7 @@ def test_a_process_with_a_title_is_not_ended_at_the_word_of_a_sandboxed_backend(
 
 @kills
 def test_a_process_that_shows_no_environment_is_left_alone(tmp_path: Path, marker: str) -> None:
-    """As an agent for keys, whose environment no program of its user may read: only that could prove that it is ours."""
+    """Such as a key agent, whose environment the user's programs may not read: only the environment could prove that it is ours."""
     stranger = subprocess.Popen(["/bin/sleep", "600"], env={})
     try:
         write(tmp_path, marker, backend=identify(stranger.pid))
@@ -199,7 +199,7 @@ def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path,
 
 @pytest.mark.posix(reason="a named pipe in a folder")
 @pytest.mark.parametrize("name", ["sidecar-run-2-1.json", "sidecar-last-run.json"])
-def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
+def test_a_fifo_does_not_delay_a_start(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     begin = time.monotonic()
     found = Reclaim(tmp_path).read()
@@ -270,8 +270,8 @@ def test_a_deeply_nested_summary_of_a_crash_hides_no_other_report() -> None:
     assert read_summary(f"a report\n{SUMMARY_MARK}{NESTED.decode()}\n") is None
 
 
-def test_a_flood_of_records_holds_up_no_start(tmp_path: Path, marker: str) -> None:
-    """5000 of dead sidecars, each with its search for orphans, took more than a minute."""
+def test_a_flood_of_records_does_not_delay_a_start(tmp_path: Path, marker: str) -> None:
+    """The records of 5000 dead sidecars, each with a search for orphans, took more than a minute."""
     for number in range(2000):
         write(tmp_path, marker).rename(tmp_path / f"sidecar-run-{number + 3}-1.json")
     begin = time.monotonic()
@@ -280,7 +280,7 @@ def test_a_flood_of_records_holds_up_no_start(tmp_path: Path, marker: str) -> No
     assert "has 2000 run records; only the newest 32 are read" in found.notes[0]
 
 
-def test_a_stranger_that_is_said_to_be_ending_holds_up_a_start_no_longer_than_a_sidecar_may(tmp_path: Path) -> None:
+def test_a_stranger_recorded_as_ending_delays_a_start_no_longer_than_a_sidecar_may(tmp_path: Path) -> None:
     """A record with ``ending: 3600`` and the pid of any program kept the backend from starting for an hour."""
     write(tmp_path, owner=identify(os.getppid()), ending=3600, written=time.time())
     (stranger,) = Reclaim(tmp_path, max_ending=27.0).read().ending

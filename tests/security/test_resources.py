@@ -1,4 +1,4 @@
-"""What one frame of a hostile client costs, and one file of settings."""
+"""The cost of a hostile client's frame, and of a hostile settings file."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ NOT_IN_CONTROL = {
 
 
 class Surroundings(NamedTuple):
-    """What there is to attack, all of it the user's."""
+    """The targets of the attacks, all owned by the user."""
 
     home: Path
     data: Path
@@ -130,7 +130,7 @@ def surroundings(uid: int) -> Iterator[Surroundings]:
 
 
 def hostile(around: Surroundings, level: str, names: list[str]) -> SidecarClient:
-    """A sidecar of that user, with a backend that attempts these."""
+    """A sidecar of that user, with a backend that makes these attempts."""
     command, python = sidecar_command(), sys.executable
     env: dict[str, str | None] = {"HOME": str(around.home)}
     if around.uid != os.getuid():
@@ -152,7 +152,7 @@ def results(data: Path) -> dict[str, dict[str, str]]:
 
 
 def is_denied(attempt: Attempt, level: str) -> bool:
-    """Whether the level denies it with this kernel."""
+    """Whether the level denies the attempt on this kernel."""
     return attempt.level in {"standard", level} and attempt.abi <= ABI
 
 
@@ -204,7 +204,7 @@ async def test_every_attempt_is_denied_or_not_promised(level: str, uid: int) -> 
 
 
 async def test_without_a_sandbox_they_succeed() -> None:
-    """Else a denial would prove nothing."""
+    """Otherwise a denial would prove nothing."""
     with surroundings(os.getuid()) as around:
         names = [attempt.name for attempt in ATTEMPTS if attempt.name not in NOT_IN_CONTROL]
         kills = [name for name in names if name.startswith("kill")]

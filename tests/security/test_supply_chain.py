@@ -1,4 +1,4 @@
-"""What others wrote is known by name, version and hash, and what is vendored is compared with its package."""
+"""Third-party code is pinned by name, version and hash, and vendored code is compared with its package."""
 
 from __future__ import annotations
 

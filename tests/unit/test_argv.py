@@ -71,7 +71,7 @@ def test_help_belongs_to_the_command_line_library_unless_it_is_the_backends() ->
     assert not wants_serve(["demo"])
 
 
-def test_no_subcommand_means_serve_when_stdin_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_subcommand_means_serve_when_stdin_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for terminal in (False, True):
         monkeypatch.setattr("sidecar.argv.has_terminal", lambda terminal=terminal: terminal)
         assert wants_serve([]) is not terminal

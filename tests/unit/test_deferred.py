@@ -1,4 +1,4 @@
-"""What is imported later: in interpreters of their own, for this one has imported it all."""
+"""Deferred imports, tested in separate interpreters, because this one has already imported everything."""
 
 from __future__ import annotations
 

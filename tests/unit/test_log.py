@@ -275,7 +275,7 @@ async def test_a_defect_is_logged_with_its_traceback_and_masked(
 def test_a_defect_is_logged_if_nothing_can_be_imported(
     log: Log, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What logs a defect goes on with an answer or a state, which must not depend on a descriptor for a module."""
+    """After a bug is logged an answer or a state follows, which must not depend on a descriptor for an import."""
     monkeypatch.setitem(sys.modules, "traceback", None)
     log.defect("the launch", OSError(24, "Too many open files"))
     log.close()

@@ -28,7 +28,7 @@ async def test_a_system_without_a_process_left_is_not_a_bug(monkeypatch: pytest.
     assert is_exhausted(caught.value)
 
 
-def test_a_thread_that_finds_no_memory_keeps_nobody_waiting() -> None:
+def test_a_thread_without_memory_keeps_no_caller_waiting() -> None:
     """It dies before its first step, and Python says nothing of it: threading.Thread.start never returned (cpython#140746)."""
     code = """
 import _thread

@@ -1,4 +1,4 @@
-"""The dashboard over real sockets: who gets in, what goes through, and what is left of it at its end."""
+"""The dashboard over real sockets: who is let in, what passes through, and what is left after its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process layer a test, with its own guardian."""
+"""One process layer per test, with its own guardian."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
     @pytest.fixture
     def reports() -> list[str]:
-        """What the layer said for the log."""
+        """The layer's log messages."""
         return []
 
     @pytest.fixture

@@ -31,7 +31,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreap
 
 
 def cases() -> Iterator[Any]:
-    """Each kind while it runs, and at each other moment two of them; the others with the slow tests."""
+    """Every kind while it runs, and two of them at each other moment; the others with the slow tests."""
     at_once = {"booting": {"plain", "bare"}, "stopping": {"double_fork", "pipe_holder"}}
     for kind in ("plain", "daemon", "double_fork", "bare", "pipe_holder", "storm"):
         for moment in MOMENTS:
@@ -179,7 +179,7 @@ async def test_a_guardian_that_never_answers_is_replaced_by_the_sidecar(
 async def test_a_guardian_that_is_traced_does_not_hide_the_end_of_the_backend(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No signal wakes it, so the backend counted as running for ever."""
+    """No signal wakes the guardian, so the backend counted as running forever."""
     monkeypatch.setattr(posix_run, "_REPORT_TIMEOUT", 0.5)
     recorder = Recorder()
     seize, interrupt = 0x4206, 0x4207  # of linux/ptrace.h

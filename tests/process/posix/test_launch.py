@@ -1,4 +1,4 @@
-"""Starting a program: what it gets, and what is said when it cannot be started."""
+"""Starting a program: what it inherits, and the error if it cannot be started."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ async def test_arguments_that_execve_rejects_are_reported(layer: PosixProcessLay
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit(2)")
 @pytest.mark.parametrize("left", [1, 4])
 async def test_a_guardian_without_a_descriptor_reports_the_limit(layer: PosixProcessLayer, left: int) -> None:
-    """One is too few for the pipes of the backend, four leave none for the result of execve."""
+    """One descriptor is too few for the backend's pipes; four leave none for the result of execve."""
     import resource
 
     pid = layer.guardian.pid
@@ -247,7 +247,7 @@ async def test_a_launch_without_a_descriptor_fails_and_the_next_one_works(layer:
 @pytest.mark.parametrize("step", ["fork", "exec"])
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
 def test_a_shortage_is_not_blamed_on_the_program(step: str, number: int) -> None:
-    """It may have ended at the next attempt, which an error about the program would rule out."""
+    """The shortage may be over at the next attempt, which an error about the program would prevent."""
     error = refusal.explain(step, number, spec(("/bin/true",)))
     assert isinstance(error, InternalError)
     assert os.strerror(number) in error.message

@@ -1,4 +1,4 @@
-"""What the backend writes is read while it writes, to the end, and never longer than half a second after it ended."""
+"""The backend's output is read as it is written, to the end, but at most half a second after the backend exited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way without subreaper, parent death signal and /proc, as macOS has it, forced on Linux."""
+"""The implementation without subreaper, parent death signal and /proc, as on macOS, forced on Linux."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When sidecar and guardian die in the same instant, the next start ends what is proven to be theirs, and nothing else."""
+"""If sidecar and guardian die at the same instant, the next start kills what is provably theirs, and nothing else."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def stranger():
 
 @pytest.fixture
 def marker(tmp_path: Path) -> str:
-    """Of a sidecar of this folder."""
+    """The marker of a sidecar of this folder."""
     return new_marker(tmp_path)
 
 
 @pytest.fixture
 def orphan(marker: str):
-    """A process that was started with a sidecar's marker."""
+    """A process started with a sidecar's marker."""
     yield from sleeper(marker)
 
 

@@ -1,4 +1,4 @@
-"""Why the backend cannot be started, asked of the real system."""
+"""Why the backend cannot be started, as the real system reports it."""
 
 from __future__ import annotations
 

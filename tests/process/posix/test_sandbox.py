@@ -111,7 +111,7 @@ def test_a_kernel_without_landlock_has_no_rules(tmp_path: Path) -> None:
 
 
 async def test_a_run_is_confined_and_its_pipes_work(layer: PosixProcessLayer, tmp_path: Path) -> None:
-    """With a guardian that was executed, which has no site packages."""
+    """With an executed guardian, which has no site packages."""
     data = tmp_path / "data"
     data.mkdir()
     confinement, notes = sandbox.prepare(request(data))
@@ -195,7 +195,7 @@ def test_a_python_environment_is_an_own_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["link", "first line", "link to a link", "linked folder", "linked interpreter"])
 def test_a_program_that_the_backend_may_change_leads_to_no_folder(way: str, tmp_path: Path) -> None:
-    """At the next start it could read any folder of the user's with a program in it."""
+    """At the next start the backend could read any of the user's folders that contains a program."""
     data, home = tmp_path / "data", tmp_path / "home" / "bin"
     data.mkdir()
     home.mkdir(parents=True)

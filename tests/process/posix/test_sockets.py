@@ -82,7 +82,7 @@ def test_a_port_shared_with_an_outside_process_is_distinguished_from_one_shared_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows that nothing is left")
 async def test_a_tree_that_has_ended_listens_nowhere_before_its_end_was_reported(layer: PosixProcessLayer) -> None:
-    """Else a port that another program holds would count as its own: whose it is would be unknown."""
+    """Otherwise a port held by another program would count as the backend's, because its owner would be unknown."""
     recorder = Recorder()
     run = await layer.launch(spec((sys.executable, *python("pass")[1:])), recorder)
     deadline = time.monotonic() + DEADLINE

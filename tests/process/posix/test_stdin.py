@@ -1,4 +1,4 @@
-"""What the backend's stdin is: at its end at once, or open until the stop or the end of the sidecar."""
+"""The backend's stdin: empty, or open until the stop or the end of the sidecar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stop is a stop of the tree: what a launcher leaves behind is asked to end, and has the time that remains."""
+"""A stop stops the whole tree: processes that a launcher leaves behind get the signal, and the remaining time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def launcher(kind: str, file: Path, seconds: float = 0.3) -> tuple[str, ...]:
 
 
 def shell(command: tuple[str, ...], depth: int = 1) -> tuple[str, ...]:
-    """Behind so many shells, of which each has more to do afterwards, so that none becomes the command itself."""
+    """The command behind so many shells; each has more to do afterwards, so that none becomes the command itself."""
     for _level in range(depth):
         command = ("/bin/sh", "-c", f"{shlex.join(command)}; true")
     return command
@@ -86,7 +86,7 @@ async def test_only_the_launcher_is_asked_if_it_forwards_the_signal(layer: Posix
 async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_interrupt_a_process_that_is_saving(
     layer: PosixProcessLayer, tmp_path: Path, kind: str, trap: str
 ) -> None:
-    """A second signal would end the one worker, and a worker that counts is asked again only when it has had its time."""
+    """A second signal would end one worker, so a worker that counts signals gets another one only when its time is over."""
     file = tmp_path / "file"
     script = f"{shlex.join(launcher(kind, file, 1.0))} & child=$!; {trap}"
     run, recorder = await start(layer, ("/bin/sh", "-c", script))
@@ -225,7 +225,7 @@ async def test_a_launcher_without_a_handler_that_reads_the_output_is_asked_after
     ],
 )
 async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProcessLayer, trap: str) -> None:
-    """Nor when the script that started it has ended."""
+    """Nor after the script that started it has exited."""
     script = f"trap {shlex.quote(trap)} TERM; echo ready; while :; do sleep 0.02; done"
     run, recorder = await start(layer, ("/bin/sh", "-c", script))
     run.interrupt(4.0)
@@ -238,7 +238,7 @@ async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProc
 async def test_a_process_without_its_launcher_is_asked_while_the_root_lives_and_a_daemon_after_it(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
-    """As behind concurrently or strace, which end when all that they started has ended."""
+    """As behind concurrently or strace, which exit when everything they started has exited."""
     file = tmp_path / "file"
     worker = shlex.join(launcher("worker", file))
     script = (
@@ -271,7 +271,7 @@ async def test_a_stopped_child_goes_on_when_the_stop_begins(layer: PosixProcessL
 async def test_a_signal_to_every_process_is_the_one_that_each_gets(
     layer: PosixProcessLayer, tmp_path: Path, depth: int, kind: str
 ) -> None:
-    """As systemd sends it at a logout, and tree-kill; the sidecar, which got it too, begins a stop a moment later."""
+    """As sent by systemd at a logout, and by tree-kill; the sidecar, which gets it too, starts its stop a moment later."""
     file = tmp_path / "file"
     run, recorder = await start(layer, shell(launcher(kind, file, 0.7), depth))
     for pid in (layer._guardian.pid, *(process.pid for process in run.processes())):
@@ -357,7 +357,7 @@ async def test_a_process_that_takes_too_long_is_killed_and_named(layer: PosixPro
     assert "saved" not in file.read_text()
 
 
-async def test_what_a_root_leaves_that_exits_unexpectedly_is_killed_at_once_and_named(
+async def test_what_an_unexpectedly_exiting_root_leaves_is_killed_at_once_and_named(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
@@ -392,7 +392,7 @@ def test_a_process_that_is_saving_gets_time_when_the_sidecar_is_killed(own, tmp_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pthread_exit of the main thread ends the process elsewhere")
 class TestAProcessWhoseMainThreadHasEnded:
-    """It is a zombie to look at, and lives."""
+    """The process looks like a zombie, and lives."""
 
     @pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
     async def test_is_seen_asked_and_killed(self, layer: PosixProcessLayer, tmp_path: Path, depth: int) -> None:
@@ -452,7 +452,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 async def test_a_root_whose_end_would_end_its_namespace_is_not_asked_itself(
     layer: PosixProcessLayer, tmp_path: Path, inside: int
 ) -> None:
-    """Nor a shell in there, with which it would end as well."""
+    """Nor a shell there, because the job would end with it."""
     file = tmp_path / "file"
     run, recorder = await start(layer, (sys.executable, "-c", HOLDER, *shell(launcher("worker", file), inside)))
     run.interrupt(GRACE)

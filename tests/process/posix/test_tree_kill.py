@@ -1,4 +1,4 @@
-"""The whole tree ends, whatever it is made of: when it is killed, and when its root ends by itself."""
+"""The whole tree ends, whatever it consists of, if it is killed and if its root exits."""
 
 from __future__ import annotations
 

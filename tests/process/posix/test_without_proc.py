@@ -1,4 +1,4 @@
-"""Where /proc is missing or hides processes: nothing is left all the same, no loop spins, and what is missing is said."""
+"""If /proc is missing or hides processes, still nothing is left, no loop spins, and the log says what is missing."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatc
 async def test_with_a_hidden_process_no_message_says_that_another_program_listens(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with hidepid=2 a child that may not be traced: its sockets cannot be seen, so whose the port is stays unknown."""
+    """As with hidepid=2 and a child that may not be traced: its sockets are invisible, so the port's owner stays unknown."""
     recorder = Recorder()
     run = await layer.launch(spec(child("launcher", "double", os.devnull, 0)), recorder)
     await recorder.has_written(b"ready")
@@ -127,7 +127,7 @@ def test_missing_guarantees_are_reported_at_the_start(own) -> None:  # noqa: F81
 
 
 def test_the_proc_of_an_outer_pid_namespace_names_no_process(own) -> None:  # noqa: F811
-    """There a pid of ours is another program's, whose children were taken for the backend's, and their pids for the ones to kill."""
+    """There, one of our pids is another program's, whose children were taken for the backend's and would have been killed."""
     outer = own("running", *child("family", "plain")).process.pid
     code = (
         "import os, sys; from sidecar.process import tree; parent = int(sys.argv[1])\n"

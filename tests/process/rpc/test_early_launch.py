@@ -1,4 +1,4 @@
-"""The backend is launched before anything worth importing is imported: as facts, for a time would say more about the machine."""
+"""The backend is launched before any large import. Checks modules, because a time would say more about the machine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MAX_OF_OURS = 39
 
 
 def launched(data: Path, *settings: str, environ: dict[str, str | None] | None = None) -> tuple[int, set[str]]:
-    """The status, 0 if it was launched, and the modules; where an error prevented it, the words of that."""
+    """The status, 0 if it was launched, and the modules; if an error prevented it, the error's text."""
     words = [word for setting in (f"paths.data={json.dumps(str(data))}", *settings) for word in ("--set", setting)]
     done = run(
         [

@@ -1,4 +1,4 @@
-"""What is imported up to the first answer: as facts, for a time would say more about the machine."""
+"""What is imported before the first answer. Checks modules, because a time would say more about the machine."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ MAX_OF_OURS = 120
 
 
 def ping_once(words: list[str], folder: Path) -> str:
-    """Runs the interpreter with a ping and the end of stdin; gives what it wrote to stderr."""
+    """Runs the interpreter with a ping and the end of stdin; returns its stderr."""
     done = run(
         [sys.executable, *words],
         input=pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": []}),

@@ -1,4 +1,4 @@
-"""What stands between the start of the process and hello, measured on real children."""
+"""What happens between the start of the process and hello, measured on real children."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NEEDED = {
 
 
 def sidecar(*argv: str) -> subprocess.CompletedProcess[bytes]:
-    """Over pipes: Windows takes its null device for a terminal."""
+    """Runs it over pipes, because Windows takes its null device for a terminal."""
     return run([sys.executable, "-m", "sidecar", *argv], input=b"", cwd=ROOT)
 
 
@@ -69,7 +69,7 @@ def test_a_usage_error_comes_before_hello_and_is_one_line() -> None:
     ]
 
 
-def test_no_subcommand_means_serve_when_stdin_is_no_terminal() -> None:
+def test_no_subcommand_means_serve_when_stdin_is_not_a_terminal() -> None:
     done = sidecar("--max-frame", "5")
     assert done.returncode == 64
     assert b"--max-frame takes" in done.stderr
@@ -106,7 +106,7 @@ def test_an_owner_that_is_gone_before_hello_ends_it_cleanly() -> None:
 
 
 def test_stderr_is_utf8_whatever_the_code_page_of_the_system(tmp_path: Path) -> None:
-    """What reads it, the shim and the console, takes it as UTF-8; on Windows Python would write a pipe in the ANSI code page."""
+    """The readers, the shim and the console, expect UTF-8; on Windows Python would write a pipe in the ANSI code page."""
     refused = sidecar("serve", "--größe漢字")
     assert "größe漢字" in refused.stderr.decode("utf-8")
     ran = sidecar("serve", "--set", f"app.user_data={tmp_path.as_posix()}", "--", "missing")

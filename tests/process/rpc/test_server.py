@@ -34,7 +34,7 @@ def cancel(request_id: int) -> bytes:
 
 
 class Child:
-    """The child over pipes, and what it has answered."""
+    """The child over pipes, and its answers."""
 
     def __init__(self, *options: str) -> None:
         self.messages: list[Message] = []
@@ -57,7 +57,7 @@ class Child:
         return await asyncio.to_thread(self.process.wait, DEADLINE)
 
     def answered(self, request_id: int | None) -> list[str]:
-        """The code of each error, or "response", under that id."""
+        """The code of each error, or "response", with that id."""
         return [
             message["error"]["code"] if message["type"] == "error" else message["type"]
             for message in self.messages
@@ -187,7 +187,7 @@ async def test_frames_of_any_size_come_back(children: Start, size: int) -> None:
 
 
 def memory(pid: int) -> int:
-    """Resident bytes of a process and, as in a Windows venv the spawned one is a launcher, of its children."""
+    """Resident bytes of a process and of its children, because in a Windows venv the spawned process is a launcher."""
     process = psutil.Process(pid)
     return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
 

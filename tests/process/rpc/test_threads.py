@@ -1,4 +1,4 @@
-"""The reading and writing threads that Windows needs, on whatever system this runs: they are plain os.read and os.write."""
+"""The reading and writing threads that Windows needs, tested on any system: they use plain os.read and os.write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pipe() -> Iterator[list[int]]:
 
 
 class Reading:
-    """A reader that is made to use its thread, and what came of it."""
+    """A reader that is forced to use its thread, and what it received."""
 
     def __init__(self, descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.frames = FrameBuffer()

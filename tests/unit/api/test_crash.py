@@ -37,7 +37,7 @@ def crash(
 
 
 class Machine:
-    """One of a thousand: no path, number, name or version is that of another."""
+    """One of a thousand machines: its paths, numbers, names and versions differ from all others."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -148,7 +148,7 @@ def test_ends_that_differ_in_their_cause_are_distinguished() -> None:
     ]
 
 
-def test_what_was_said_before_a_kill_from_outside_is_no_part_of_the_fingerprint() -> None:
+def test_what_was_said_before_a_kill_from_outside_is_not_part_of_the_fingerprint() -> None:
     stack = "./api(decode_frame+0x1d)[0x55d0c0]\n"
     assert (
         crash(status=ExitStatus(signal=9), output=stack).fingerprint == crash(status=ExitStatus(signal=9)).fingerprint
@@ -159,7 +159,7 @@ def test_what_was_said_before_a_kill_from_outside_is_no_part_of_the_fingerprint(
 
 
 def test_memory_that_ran_out_explains_even_an_exit_without_an_error() -> None:
-    """A shell went on when the kernel had killed its server."""
+    """A shell kept running after the kernel had killed its server."""
     spec = LaunchSpec(("sh", "start.sh"), "/", {})
     facts: dict[str, object] = {"status": ExitStatus(code=0), "spec": spec, "output": "Killed\ndone\n", "ready_at": 1.0}
     assert crash(oom=True, **facts).kind == "oom_killed"

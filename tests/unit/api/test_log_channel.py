@@ -1,4 +1,4 @@
-"""What pages may ask of the backend's output, however often they do."""
+"""What pages may request of the backend's output, however often they do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _fail(where: str, error: BaseException) -> None:
 
 
 class Client:
-    """A pipe that takes as much as it holds until its other end is read."""
+    """A pipe that accepts as much as it holds until its other end is read."""
 
     def __init__(self) -> None:
         self.unread, self.written = os.pipe()

@@ -66,7 +66,7 @@ def test_a_program_that_lies_here_and_not_on_path_is_pointed_out(tmp_path: Path)
 def test_a_program_where_an_installer_put_it_and_not_on_path_is_pointed_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An app that is started from the desktop has a shorter PATH than a terminal."""
+    """An app started from the desktop has a shorter PATH than a terminal."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for version in ("v20.1.0", "v22.0.0"):
@@ -116,7 +116,7 @@ def test_a_link_is_run_by_its_own_name_because_the_name_may_matter(tmp_path: Pat
 
 
 def find_on_windows(name: str, folder: Path, *path: Path) -> str:
-    """As Windows would, on any system."""
+    """Searches as Windows would, on any system."""
     settings = load(environ={}, command=[name]).settings
     environ = {"Path": ";".join(map(str, path)), "PATHEXT": ".EXE;.CMD"}
     return find_command(settings, environ, working_directory=str(folder), platform="win32").argv[0]

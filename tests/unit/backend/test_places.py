@@ -1,4 +1,4 @@
-"""Folders that may not be entered: each is named with what to do, none is taken for a defect."""
+"""Folders that may not be entered: each error names the folder and what to do, and none counts as a bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The budget's own logic, and that its file can be kept at all."""
+"""The budget's own logic, and that its file is valid."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_two_figures_can_be_compared() -> None:
     assert check([figure("a", sidecar=4.0), figure("b", floor=2.0)], [rule])[0].ratio == 2.0
 
 
-def test_what_was_not_measured_is_no_failure_and_no_success() -> None:
+def test_what_was_not_measured_is_neither_a_failure_nor_a_success() -> None:
     rules = [Rule("absent", to="floor", at_most=1.0), Rule("start", to="absent", at_most=1.0)]
     assert [verdict[1:] for verdict in check([figure("start", sidecar=1.0)], rules)] == [(None, None)] * 2
 

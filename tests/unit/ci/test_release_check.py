@@ -21,7 +21,7 @@ def check() -> ModuleType:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """One that may be released as 1.2.3."""
+    """A checkout that may be released as 1.2.3."""
     files = {
         "sidecar/__init__.py": '"""About."""\n\n__version__ = "1.2.3"\n',
         "pyproject.toml": (ROOT / "pyproject.toml").read_text(encoding="utf-8"),

@@ -15,7 +15,7 @@ def test_arguments_are_json_values() -> None:
     assert arguments(['"suspend"', "1.5", '{"lines": 3}', "null"]) == ["suspend", 1.5, {"lines": 3}, None]
 
 
-def test_an_argument_that_is_no_json_is_named_with_the_remedy() -> None:
+def test_an_argument_that_is_not_json_is_named_with_the_remedy() -> None:
     with pytest.raises(UsageError, match=r"Argument 2 .* suspend") as caught:
         arguments(["1", "suspend"])
     assert "quotes" in (caught.value.hint or "")

@@ -97,7 +97,7 @@ def test_a_file_that_is_not_there_is_the_callers_mistake(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("status", [b"-x", b"", "\u00b2".encode(), b"9" * 5000])
-def test_an_exit_status_that_is_no_number_is_damage(tmp_path: Path, status: bytes) -> None:
+def test_an_exit_status_that_is_not_a_number_is_damage(tmp_path: Path, status: bytes) -> None:
     written(tmp_path / "a", ("exit", 1, status))
     with pytest.raises(RecordingError, match="not a number"):
         list(Recording(tmp_path / "a"))
@@ -120,7 +120,7 @@ def test_frames_are_the_same_however_the_bytes_were_cut(data: st.DataObject) -> 
     assert not any(each.trouble for each in passed)
 
 
-def test_what_is_no_frame_is_shown_with_its_bytes_and_so_is_all_that_follows() -> None:
+def test_what_is_not_a_frame_is_shown_with_its_bytes_and_so_is_all_that_follows() -> None:
     records = [record("client", 1, b"INFO log line"), record("client", 2, ASK), record("sidecar", 3, HELLO)]
     first, second, hello = conversation(records)
     assert (first.body, second.body) == (b"INFO log line", ASK)

@@ -91,7 +91,7 @@ def test_crashes_are_counted_and_the_last_one_is_kept() -> None:
     assert story.last_crash["text"] == "signal 9"
 
 
-def test_output_and_figures_are_no_events_and_output_is_bounded() -> None:
+def test_output_and_figures_are_not_events_and_output_is_bounded() -> None:
     lines = [("backend:log", {"stream": "stdout", "text": f"line {n}"}) for n in range(KEPT_LINES + 5)]
     story = reported(*lines, ("backend:resourceUpdate", {"cpu": 1.0, "memory": 5, "processes": 1}))
     assert not story.events

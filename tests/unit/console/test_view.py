@@ -96,7 +96,7 @@ def drawn(
 
 
 def words(text: str) -> str:
-    """Without borders, as it would be on one line."""
+    """The text without borders, as on one line."""
     return " ".join(text.replace("│", " ").split())
 
 

@@ -118,7 +118,7 @@ def test_our_port_is_recognised_after_anothers() -> None:
     assert bind_failure(output, PORT) == "forbidden"
 
 
-def test_output_that_is_no_text_is_searched_all_the_same() -> None:
+def test_output_that_is_not_text_is_still_searched() -> None:
     assert bind_failure(b"\xff\xfe\x00" * 100_000 + b"\nEADDRINUSE\n\xc3", PORT) == "in_use"
 
 

@@ -1,4 +1,4 @@
-"""Which line of a backend's output says what is wrong."""
+"""Which line of a backend's output names the error."""
 
 from __future__ import annotations
 

@@ -507,7 +507,7 @@ def test_a_launch_that_fails_after_its_stop_was_given_up_frees_the_place() -> No
 
 
 def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None:
-    """Until then the next run was what it waited for."""
+    """Until then the call waited for the next run."""
     story = Story(restart=structs.replace(POLICY.restart, attempts=0))
     story.send(e.Start())
     story.send(e.Launched(1))

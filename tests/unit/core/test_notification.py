@@ -1,4 +1,4 @@
-"""What a backend may say of itself, and what of it cannot be read."""
+"""What a backend may report about itself, and what is unreadable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sidecar.core.notification import Notification, parse_notification
         (b"", Notification()),
     ],
 )
-def test_what_is_said(data: bytes, expected: Notification) -> None:
+def test_what_is_reported(data: bytes, expected: Notification) -> None:
     assert parse_notification(data) == expected
 
 

@@ -1,4 +1,4 @@
-"""What is enforced of a level, by version of Landlock."""
+"""What each version of Landlock enforces of a level."""
 
 from __future__ import annotations
 

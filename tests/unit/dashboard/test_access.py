@@ -47,7 +47,7 @@ def test_a_wrong_token_opens_nothing_and_uses_nothing_up(access: Access, wrong: 
     assert access.exchange(token) is not None
 
 
-def test_a_token_is_no_key_and_a_key_is_no_token(access: Access) -> None:
+def test_a_token_is_not_a_key_and_a_key_is_not_a_token(access: Access) -> None:
     assert not access.knows(token_of(access))
     key = access.exchange(token_of(access))
     assert key is not None

@@ -12,7 +12,7 @@ from sidecar.wire.messages import ErrorBody
 
 
 class EndingClient:
-    """A sidecar that was asked to end as soon as it was there."""
+    """A sidecar that was told to stop as soon as it started."""
 
     killed = False
 

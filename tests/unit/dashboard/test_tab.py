@@ -1,4 +1,4 @@
-"""One tab without a socket: what goes in, what comes out, and what is dropped without a reader."""
+"""One tab without a socket: input, output, and what is dropped without a reader."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_what_json_has_not_becomes_text(bench: Bench) -> None:
     assert (await bench.answer("backend:status"))["result"] == {"bytes": "AP8=", "time": "2026-01-02T00:00:00Z"}
 
 
-async def test_an_answer_that_is_no_json_is_an_error_and_not_the_end(bench: Bench) -> None:
+async def test_an_answer_that_is_not_json_is_an_error_and_not_the_end(bench: Bench) -> None:
     bench.sidecar.result = {1.5: object()}
     assert (await bench.answer("backend:status"))["error"]["code"] == "INTERNAL"
 

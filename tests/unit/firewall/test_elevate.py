@@ -1,4 +1,4 @@
-"""Everything of the elevated start but the prompt itself: the verb ``open`` takes the same way without asking."""
+"""Everything in the elevated start except the prompt: the verb ``open`` takes the same path without asking."""
 
 from __future__ import annotations
 

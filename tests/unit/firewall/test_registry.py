@@ -1,4 +1,4 @@
-"""Rules and settings in a real registry, under a key of the test's own: a machine's firewall is never touched."""
+"""Rules and settings in a real registry, under the test's own key: a machine's firewall is never touched."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def prefix() -> str:
 
 @pytest.fixture
 def store(prefix: str) -> Iterator[Store]:
-    """A sound machine without rules: the firewall is on in every profile."""
+    """A healthy machine without rules: the firewall is on in every profile."""
     made = Store(winreg.HKEY_CURRENT_USER, prefix + "\\")
     for key in ("DomainProfile", "StandardProfile", "PublicProfile"):
         made.settings("local", key, ON)

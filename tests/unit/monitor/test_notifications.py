@@ -1,4 +1,4 @@
-"""Whose notifications count for a run, in memory."""
+"""Which senders' notifications count for a run, in memory."""
 
 from __future__ import annotations
 

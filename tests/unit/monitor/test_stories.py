@@ -1,4 +1,4 @@
-"""What the monitor makes of sockets and answers, over a fake process layer with a clock that jumps."""
+"""How the monitor interprets sockets and answers, over a fake process layer with a jumping clock."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_silence_is_bad_health_after_three_misses_and_a_restart_where_that
 @pytest.mark.parametrize("settings", [LIVE, {}], ids=["with an endpoint", "without any"])
 @story(lambda settings: {"health__restart_when_hung": True, **settings})
 async def test_a_port_that_stays_lost_is_a_restart_where_that_is_set(stage: Stage, settings: dict[str, Any]) -> None:
-    """The first process of a backend may live on when its server has died: a shell, a reloader."""
+    """A backend's first process, such as a shell or a reloader, may outlive its server."""
     stage.boots_in(0.1)
     await stage.supervisor.start()
     stage.process.sockets.clear()
@@ -312,7 +312,7 @@ async def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ports that were asked what they serve; each answers."""
+    """The ports that were probed; each answers."""
     asked: list[int] = []
 
     async def probe_port(port: int, _path: str, _timeout: float) -> ProbeResult:

@@ -349,7 +349,7 @@ def test_the_kernel_knows_better_than_the_signal_whether_memory_ran_out(
 
 @pytest.mark.parametrize(("oom", "words"), [(False, "was not involved"), (None, "usually")])
 def test_the_kernel_knows_better_than_a_launcher_too(oom: bool | None, words: str) -> None:
-    """npm, pnpm and others exit with 137 when the shell between them and the program does."""
+    """npm, pnpm and others exit with 137 if the shell between them and the program does."""
     cause = guess("> node server.js\n\nKilled\n", ExitStatus(code=137), port=None, oom=oom)
     assert (cause.kind, words in cause.cause) == ("killed", True), cause.cause
 
@@ -455,7 +455,7 @@ def _always_named(parts: Any, names: dict[int, str]) -> set[str]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
 def test_a_row_names_nothing_that_its_pattern_may_not_have_found(row: Row) -> None:
-    """A backend whose last word was EBUSY ended the search for its cause with a KeyError."""
+    """A backend whose last output was EBUSY ended the search for its cause with a KeyError."""
     texts = (row.cause, row.remedy)
     used = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name} - {"line"}
     names = {number: name.rstrip("0123456789") for name, number in re.compile(row.pattern).groupindex.items()}

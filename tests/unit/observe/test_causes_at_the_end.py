@@ -1,4 +1,4 @@
-"""Words that are common ones: they name a cause in a fatal error or in the last lines, and nowhere else."""
+"""Common words: they name a cause in a fatal error or in the last lines, and nowhere else."""
 
 from __future__ import annotations
 

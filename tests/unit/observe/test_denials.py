@@ -71,7 +71,7 @@ def test_what_the_sandbox_allows_it_did_not_deny(words: str) -> None:
     ],
 )
 def test_a_denial_that_names_no_path_is_most_likely_the_sandboxs(words: str) -> None:
-    """Before, the user was advised to give himself access to the file."""
+    """Before, the remedy was to grant the user access to the file."""
     found = explain_denial(words, STANDARD)
     assert found.kind == "sandbox_denied"
     assert "/dev/shm" in found.remedy

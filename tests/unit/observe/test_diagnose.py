@@ -370,7 +370,7 @@ async def test_a_check_that_breaks_hides_no_other() -> None:
 
 
 async def test_a_check_that_times_out_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk or a network drive that does not respond is what the diagnosis is asked about."""
+    """A disk or network drive that does not respond is a reason to run the diagnosis."""
     monkeypatch.setattr(check_backend, "LIMIT", 0.05)
     over = threading.Event()
     try:

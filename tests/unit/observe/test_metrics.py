@@ -12,7 +12,7 @@ _LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="(?:[^"\\\n]|\\["\\
 
 
 def samples(page: str) -> dict[str, float]:
-    """Name and labels, but for the sidecar's own, to value; every line is one that Prometheus reads."""
+    """Name and labels, except the sidecar's own, to value; checks that Prometheus can read every line."""
     found = {}
     for line in page.splitlines():
         if not line.startswith("# "):

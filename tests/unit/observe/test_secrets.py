@@ -64,7 +64,7 @@ def test_a_run_with_the_variables_of_the_run_before_is_not_searched_again(
 def test_a_text_is_withheld_if_the_masking_cannot_be_imported(
     secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No descriptor was left to import it with: a launch that failed for that was never answered."""
+    """No descriptor was left for the import: a launch that failed because of that was never answered."""
     monkeypatch.setitem(sys.modules, "sidecar.settings.masking", None)
     text = secrets.mask("of the settings")
     assert "withheld" in text

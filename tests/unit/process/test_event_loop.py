@@ -1,4 +1,4 @@
-"""The shorter way to a reader behaves as asyncio's own; each test also runs on asyncio's own loop."""
+"""The faster path to a reader behaves like asyncio's own; each test also runs on asyncio's own loop."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_the_loop_leaves_no_descriptor() -> None:
 
 
 def test_no_time_limit_passes_while_this_process_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As by SIGSTOP: a wait ends an hour late, by a clock that went on."""
+    """As after SIGSTOP: a wait ends an hour late, because the clock continued."""
     really, frozen = event_loop.awake_time, 0.0
     monkeypatch.setattr(event_loop, "awake_time", lambda: really() + frozen)
 

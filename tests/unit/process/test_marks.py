@@ -1,4 +1,4 @@
-"""Programs that are there and may not be run: what Windows and macOS note about downloads, and who holds a file."""
+"""Existing programs that may not be run: the marks of Windows and macOS on downloads, and which process holds a file."""
 
 from __future__ import annotations
 

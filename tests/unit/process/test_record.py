@@ -1,4 +1,4 @@
-"""A record that is written before anything runs, and one that is replaced while an antivirus holds it for a moment."""
+"""A record written before anything runs, and one replaced while an antivirus program briefly holds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile for sandbox-exec, as far as it can be looked at without a Mac."""
+"""The profile for sandbox-exec, as far as it can be checked without a Mac."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which paths get the label Low on Windows, and what the sandbox denies beside them."""
+"""Which paths get the label Low on Windows, and what else the sandbox denies."""
 
 from __future__ import annotations
 

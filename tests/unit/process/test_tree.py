@@ -51,7 +51,7 @@ def test_a_process_lives_as_long_as_one_of_its_threads(state: str, threads: int,
 
 
 @pytest.mark.parametrize("data", [b"", b"77", b"77 (name", b"77 (name) S 1 2"])
-def test_a_cut_line_is_no_entry(data: bytes) -> None:
+def test_a_cut_line_is_not_an_entry(data: bytes) -> None:
     assert tree.parse_stat(data) is None
 
 
@@ -191,7 +191,7 @@ def test_a_signal_reaches_no_process_when_the_pid_has_a_new_owner() -> None:
 
 
 class TestMemory:
-    """What is known of a tree that no subreaper holds together."""
+    """What is known about a tree without a subreaper."""
 
     def remembered(self, *looks: dict[int, Entry]) -> set[int]:
         memory = Memory()

@@ -18,7 +18,7 @@ EVENTS = {
 
 
 class Client:
-    """Takes what is sent; ``slow`` makes it congested, ``capacity`` after so many events."""
+    """Accepts what is sent; ``slow`` makes it congested, ``capacity`` after so many events."""
 
     def __init__(self) -> None:
         self.sent: list[EventMessage] = []
@@ -107,7 +107,7 @@ def test_under_pressure_long_lines_are_bounded_by_the_memory_that_they_take() ->
     assert client.seqs("log")[-1] == (KEPT_OLDEST, 0)
 
 
-def test_under_pressure_what_must_be_kept_goes_out_all_the_same() -> None:
+def test_under_pressure_what_must_be_kept_is_still_sent() -> None:
     client = Client()
     client.slow = True
     client.outbox.push("keep", 0)

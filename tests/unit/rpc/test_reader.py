@@ -1,4 +1,4 @@
-"""The reader that stdin has where its readiness cannot be waited for, as on Windows."""
+"""The reader of stdin on systems without readiness notification for it, such as Windows."""
 
 from __future__ import annotations
 

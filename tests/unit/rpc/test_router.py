@@ -173,7 +173,7 @@ async def test_a_result_that_fits_no_frame_is_answered_so() -> None:
     assert caller.code(1) == "RESULT_TOO_LARGE"
 
 
-async def test_what_is_no_channel_and_what_is_not_served_here_are_distinguished() -> None:
+async def test_what_is_not_a_channel_and_what_is_not_served_here_are_distinguished() -> None:
     caller = Caller()
     caller.call(1, "nope" * 100)
     caller.call(2, "runtime:getBootstrap")
@@ -322,6 +322,6 @@ async def test_at_the_end_what_is_nearly_done_gets_its_answer_and_the_rest_a_ref
     assert caller.cancelled
 
 
-async def test_a_handler_for_what_is_no_channel_is_refused() -> None:
+async def test_a_handler_for_what_is_not_a_channel_is_refused() -> None:
     with pytest.raises(KeyError):
         Router({"nope": lambda: None}, print, max_frame=1, max_in_flight=1, defect=print, on_idle=print)

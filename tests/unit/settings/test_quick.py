@@ -1,4 +1,4 @@
-"""The settings that are read before msgspec is imported are those that load gives, or none."""
+"""The settings read before msgspec is imported equal those that load returns, or are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text is the TOML value that it is, whether or not the parser is asked."""
+"""A text becomes the same TOML value with and without the parser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sidecar.settings.texts import QuotedTextError, parse_text
 
 
 def by_toml(text: str) -> Any:
-    """As parse_text gives it; a text with a line break may be more than one value, and then stays as it is."""
+    """What parse_text must return; a text with a line break may be more than one value, and then stays unchanged."""
     try:
         document = tomllib.loads(f"value = {text}")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What callers receive, from facts that a real system gives too rarely to wait for."""
+"""What callers receive in situations that are too rare on a real system."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_launch_that_met_a_limit_of_the_system_names_it(number: int) -> None:
 
 
 def test_a_sentence_names_the_first_of_many_sockets() -> None:
-    """A backend may listen on thousands, and open others each second: each time the log gets a line."""
+    """A backend may listen on thousands of ports, and open others every second; each change writes a line to the log."""
     sockets = [("0.0.0.0", 5000 + number, 7, False, False) for number in range(3000)]
     assert places_of(sockets[:2]) == "0.0.0.0:5000, 0.0.0.0:5001"
     assert places_of(sockets).endswith("0.0.0.0:5009 and 2990 more")

@@ -1,4 +1,4 @@
-"""Why a backend ended by itself: what its script's place says."""
+"""Why a backend exited: what the location of its script says."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_script_that_a_build_makes_may_not_be_built(script: str, *, built: boo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of ELF files")
-def test_a_program_that_was_not_written_to_its_end_is_told_from_one_that_crashes(tmp_path: Path) -> None:
+def test_a_program_that_was_not_written_to_its_end_is_distinguished_from_one_that_crashes(tmp_path: Path) -> None:
     program = tmp_path / "server"
     whole = Path("/bin/sh").read_bytes()
     run = structs.replace(
@@ -202,7 +202,7 @@ STOPPING = "info: Microsoft.Hosting.Lifetime[0]\n      Application is shutting d
 STARTED = "info: Microsoft.Hosting.Lifetime[0]\n      Application started. Press Ctrl+C to shut down.\n"
 
 
-def test_an_app_that_shut_itself_down_is_said_to_have_done_so(tmp_path: Path) -> None:
+def test_an_app_that_shut_itself_down_is_reported_to_have_done_so(tmp_path: Path) -> None:
     settings = Settings(profile="aspnet")
     run = ended(cwd=tmp_path, code=0, ready=True, output=STARTED + STOPPING)
     why = explain_early_end(run, settings)
@@ -289,7 +289,7 @@ def test_what_is_passed_on_unchanged_is_named_unless_something_else_is_known(
 WORKER = "Process SpawnProcess-1:\nTraceback (most recent call last):\n  File \"/app/app.py\", line 1, in <module>\n    import flask\nModuleNotFoundError: No module named 'flask'\n"
 
 
-def test_a_manager_that_exits_with_0_after_its_workers_exception_is_no_daemon(tmp_path: Path) -> None:
+def test_a_manager_that_exits_with_0_after_its_workers_exception_is_not_a_daemon(tmp_path: Path) -> None:
     """Hypercorn; Python's resource tracker outlives it by some milliseconds, or by none."""
     for left in ((Survivor(7, "python3"),), ()):
         why = explain_early_end(ended(cwd=tmp_path, code=0, output=WORKER, forced=left), Settings())
@@ -304,7 +304,7 @@ def test_a_manager_that_exits_with_0_after_an_error_gets_the_remedy_of_that_erro
     assert (cause.kind, "/app/nope.js" in cause.cause) == ("file_missing", True)
 
 
-def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_path: Path) -> None:
+def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_not_a_daemon(tmp_path: Path) -> None:
     run = ended(cwd=tmp_path, code=0, ready=True, forced=(Survivor(7, "python3"),))
     why = explain_early_end(run, Settings())
     assert why.kind == "daemonized"

@@ -1,4 +1,4 @@
-"""Why a run that has ended could not have its port."""
+"""Why a run that has ended could not get its port."""
 
 from __future__ import annotations
 

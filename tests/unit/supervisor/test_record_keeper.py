@@ -1,4 +1,4 @@
-"""When the record is written: what a later sidecar needs first, what can wait for the launch after it."""
+"""When the record is written: first what a later sidecar needs; the rest can wait until after the launch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.stage import Stage, story
 
 
 class FakeRecord:
-    """Has what the keeper uses; ``written``: the time of each write, and how many runs were requested by then."""
+    """Has the interface that the keeper uses; ``written``: the time of each write, and how many runs were requested by then."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage

@@ -1,4 +1,4 @@
-"""What the supervisor makes of commands and facts, over a fake process layer with a clock that jumps."""
+"""How the supervisor handles commands and events, over a fake process layer with a jumping clock."""
 
 from __future__ import annotations
 
@@ -537,7 +537,7 @@ async def test_a_port_that_is_taken_on_ipv6_alone_is_why_a_server_on_all_address
 
 
 @story(backend__port=45_671, restart__attempts=0)
-async def test_what_lingers_is_no_reason_for_a_crash_that_says_another(stage: Stage) -> None:
+async def test_what_lingers_is_not_a_reason_for_a_crash_that_says_another(stage: Stage) -> None:
     stage.layer.script = lambda process: process.exit(CRASH)
     stage.port_state = lambda _port, _plain: "lingering" if stage.layer.runs else "free"
     with pytest.raises(BackendExitedError):
@@ -625,7 +625,7 @@ async def test_an_exit_is_followed_by_bad_health_for_clients_that_did_not_see_it
 
 
 @story(backend__live_path="/live")
-async def test_our_own_stop_is_no_bad_health(stage: Stage) -> None:
+async def test_our_own_stop_is_not_bad_health(stage: Stage) -> None:
     stage.boots_in(0.1)
     await stage.supervisor.start()
     await stage.pass_time(1)
@@ -740,7 +740,7 @@ async def test_an_open_stdin_ends_first_and_the_ladder_follows(stage: Stage, end
 
 
 @story()
-async def test_a_backend_whose_first_process_leaves_another_behind_is_no_clean_exit(stage: Stage) -> None:
+async def test_a_backend_whose_first_process_leaves_another_behind_is_not_a_clean_exit(stage: Stage) -> None:
     def fork(process: FakeProcess) -> None:
         process.killed.append(Survivor(4711, "nginx"))
         process.exit(ExitStatus(code=0))

@@ -1,4 +1,4 @@
-"""Why a run was not ready in time: one sentence for each thing that can have been seen."""
+"""Why a run was not ready in time: one sentence for each possible observation."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_backend_that_waits_for_a_debugger_is_not_told_to_use_another_port(inn
     assert "instead of its port" in explain(SETTINGS, 5005, [debugger, admin], None, output=said).cause
 
 
-def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> None:
+def test_a_backend_that_listens_on_a_unix_socket_is_distinguished_from_a_slow_one() -> None:
     output = "[INFO] Listening at: unix:/run/app.sock (1)\n"
     assert (
         "Make it listen on TCP instead of a Unix socket: use {port}"

@@ -1,4 +1,4 @@
-"""Each check that is more than a comparison finds what it is for."""
+"""Each check that is more than a comparison finds the mistakes that it is for."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_command_that_does_not_exist_is_found(code: str, words: str) -> None:
     assert bool(text) == bool(words)
 
 
-def test_a_hint_that_is_no_sentence_is_found() -> None:
+def test_a_hint_that_is_not_a_sentence_is_found() -> None:
     source = 'E(hint="Do this.")\nE(hint="do that")\nE(hint=f"run {x}")\nE(hint=f"{x} it")\n'
     assert [line for line, _ in hints.unfinished(source)] == [2, 4]
 

@@ -126,13 +126,13 @@ def test_unknown_keys_are_ignored_whatever_they_hold() -> None:
     assert read_message(body).id == 1
 
 
-def test_keys_that_are_no_strings_are_ignored_too() -> None:
+def test_keys_that_are_not_strings_are_ignored_too() -> None:
     message = read_request(b"\x85\x01\x02\xc0\x03\xa4type\xa7request\xa2id\x05\xa7channel\xa1c")
     assert (message.id, message.channel) == (5, "c")
 
 
 @pytest.mark.parametrize("body", [b"\x90", b"\x01", b"\xc0", encode([1, 2]), encode("request"), b"\xc1", b"\xff" * 20])
-def test_a_body_that_is_no_map_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_map_is_refused(body: bytes) -> None:
     assert refused(body).request_id is None
 
 
@@ -188,7 +188,7 @@ def test_extension_types_but_timestamp_are_invalid(value: Any) -> None:
 
 
 @pytest.mark.parametrize("data", ["c70cffffffffffffffffffffffffff", "c705ff3132333435", "d7ffffffffffffffffff"])
-def test_a_timestamp_that_is_none_is_invalid(data: str) -> None:
+def test_a_malformed_timestamp_is_invalid(data: str) -> None:
     with pytest.raises(InvalidArgsError, match="timestamp"):
         args_reader(CHANNELS["sidecar:ping"])(msgspec.Raw(b"\x91" + bytes.fromhex(data)))
 

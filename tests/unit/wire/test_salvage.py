@@ -44,7 +44,7 @@ def test_every_width_of_a_key_is_understood(key: str) -> None:
     assert salvage(bytes.fromhex("81" + key + "05"), ID) == Salvaged({"id": b"\x05"}, True)
 
 
-def test_keys_that_are_no_strings_are_passed_over() -> None:
+def test_keys_that_are_not_strings_are_passed_over() -> None:
     assert salvage(bytes.fromhex("84 01 02  c0 03  c4026964 04  a26964 05"), ID) == Salvaged({"id": b"\x05"}, True)
 
 
