@@ -68,7 +68,7 @@ STATUSES = (
     Cause("The backend crashed with an unhandled .NET exception, which its output does not show.", REPORT, "exception"),
     Cause("The backend terminated itself because its state was corrupt (fail fast).", REPORT, "failfast"),
     Cause("A program or library that the backend needs to start was not found.", "Reinstall the app; the last output has the name.", "command_missing"),
-    Cause("The backend's program was found but cannot be executed.", "Make it executable (chmod +x); on another architecture, install the right build.", "not_executable"),
+    Cause("The backend's program was found but cannot be executed.", "Check its last output. If permission was denied, make it executable (chmod +x); on another architecture, install the right build.", "not_executable"),
     Cause("Windows or an antivirus blocked one of the backend's files.", "Look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it; then reinstall the app.", "blocked"),
     Cause("Part of the backend is missing or damaged.", _INCOMPLETE, "incomplete"),
     Cause("The backend was killed together with its guardian process, so its exit status is unknown.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "unknown"),
@@ -82,6 +82,8 @@ ROWS = (
     # What a shell prints about a program that it cannot start; before the general words that it uses
     # env, nice and others pass what the kernel refuses to sh, which takes the first bytes of the program for a command
     Row("wrong_architecture", r"^\S+: (?:line )?\d+: (?:.?ELF|MZ|\ufffd{3}).*: not found$", _OTHER_ARCHITECTURE, _RIGHT_BUILD),
+    Row("not_executable", r"\$'[^'\n]*\\r': (?:command not found|no such file)|env: ['\u2018\"][^\s'\u2019\"]+\\r['\u2019\"]: no such file|^\S+: (?:line )?\d+: set: (?:line \d+: )?illegal option -$", "A script of the backend has Windows line ends (CR LF), which its shell takes for a part of its words.", r"Convert it: sed -i 's/\r$//' FILE. In Git, the line *.sh text eol=lf in .gitattributes keeps it so."),
+    Row("not_executable", r"^\S+: \d+: (?:source|\[\[|pushd|popd|shopt|declare|typeset|mapfile|readarray): not found$|set: illegal option -o pipefail$", "A script of the backend is written for bash, and sh runs it.", "Run it with bash: its first line #!/bin/bash, and backend.command its path, or bash in place of sh.", at_end=True),
     Row("command_missing", r"^\S*env: ['\u2018\"](?P<program>[^'\u2019\"\n]+ [^'\u2019\"\n]+)['\u2019\"]: no such file or directory$", "The first line of a script passes env a program and its arguments as one word: {program}.", "Write #!/usr/bin/env -S {program}."),
     Row("command_missing", rf"{_SHELL}(?:command )?not found$|{_NOT_FOUND}", "The program {program}, which the backend starts, was not found.", "Install it, or fix the script that starts it. If it is part of the app, reinstall the app."),
     Row("command_missing", r"(?:^(?:\S*/)?(?:timeout|nice|nohup|stdbuf|chroot|setsid|chrt|ionice|taskset|xargs|unshare|prlimit|flock|time|strace): |\[dumb-init\] )(?!child \d+ did not)(?:failed to (?:run command|execute) |cannot run )?['\u2018]?(?P<program>[^:'\u2019\n]+)['\u2019]?: no such file or directory|\bexec (?P<program2>\S+) failed: no such file", "The program {program}, which the backend starts, was not found.", "Install it, or correct its name in backend.command. If it is part of the app, reinstall the app."),

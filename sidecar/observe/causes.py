@@ -47,6 +47,7 @@ _KILLED = _BY_STATUS["killed"]
 _QUOTING = {
     "aborted": "The backend aborted",
     "command_missing": "A program or library that the backend needs to start was not found",
+    "not_executable": "A program that the backend needs to start was found but could not be executed",
 }
 
 
