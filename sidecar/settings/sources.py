@@ -100,11 +100,18 @@ def _looks_foreign(path: str, content: str) -> bool:
     return not path.lower().endswith(".toml") or content.lstrip().startswith("{") or yaml
 
 
+def _is_stream(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # open reports it, on Windows in English
+        return False
+    return stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and path != os.devnull)
+
+
 def _read(path: str) -> str:
     """The text of a file. ValueError: it is a pipe or a device, exceeds a limit or is not UTF-8. Raises OSError."""
     # Opening a pipe or reading a device may block forever. Besides, early.py reads the file too, and a pipe returns nothing the second time.
-    mode = os.stat(path).st_mode
-    if stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and path != os.devnull):
+    if _is_stream(path):
         raise ValueError("it is not a file but a pipe or a device")
     with open(path, "rb") as file:
         raw = file.read(_MAX_FILE + 1)
