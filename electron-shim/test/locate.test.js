@@ -217,3 +217,10 @@ test("a program that lost its mode on the way is named as that", { skip: process
     return true;
   });
 });
+
+test("under Plug'n'Play the hint is not to install what is installed", (t) => {
+  const versions = /** @type {any} */ (process.versions);
+  versions.pnp = "3"; // as Yarn does
+  t.after(() => delete versions.pnp);
+  assert.match(command({}).startHint ?? "", /Set "nodeLinker: node-modules" in \.yarnrc\.yml/);
+});

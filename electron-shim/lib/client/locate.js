@@ -157,6 +157,9 @@ function asarHint(file) {
  * @param {string} [tried]
  */
 function noPackageHint(kind, platform, arch, tried) {
+  if (process.versions.pnp) {
+    return `Yarn's Plug'n'Play keeps packages in archives, from which no program can be started. Set "nodeLinker: node-modules" in .yarnrc.yml`;
+  }
   return (
     `The package ${PACKAGE}-${kind} is missing${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
     `(an .npmrc or NPM_CONFIG_OMIT may exclude it; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
