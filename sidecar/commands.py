@@ -186,7 +186,8 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     In a terminal it shows states, health, CPU, memory and output. Keys: r restart, s stop or start, k crash, d doctor,
     q quit. Elsewhere it prints one line per event, and also reads keys from a pipe.
 
-    Exit status: 0; 1 if the backend failed for good; 70 if the sidecar exited unexpectedly; 78 if the settings are wrong.
+    Exit status: 0; 1 if the backend failed for good, or does not run after --seconds; 70 if the sidecar exited
+    unexpectedly; 78 if the settings are wrong.
     """
     from .console import watch as tool
 

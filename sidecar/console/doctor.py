@@ -25,6 +25,7 @@ from .sentences import sentence
 from .state import backend_state
 from .surroundings import run_cancellable
 
+_UNFOLDED = 10_000  # columns of a table that no terminal shows
 _LAST_LINES = 10
 _REPEAT_AFTER = 10.0  # seconds after which an unchanged message is printed again
 _STAYS_UP = 1.5  # seconds that a ready backend must live: servers open their port before they load the app
@@ -162,7 +163,13 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
         print(to_json(checks))
         return
     console = Console(highlight=False)
-    console.print(checks_table(checks))
+    if console.is_terminal:
+        console.print(checks_table(checks))
+    else:  # each line whole: a folded path can be neither copied nor searched for
+        console.width = _UNFOLDED
+        with console.capture() as table:
+            console.print(checks_table(checks))
+        print("\n".join(line.rstrip() for line in table.get().splitlines()))
     failed = sum(check.status == "failed" for check in checks)
     warned = sum(check.status == "warning" for check in checks)
     count = "1 check" if len(checks) == 1 else f"{len(checks)} checks"

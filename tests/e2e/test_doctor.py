@@ -61,6 +61,12 @@ def test_the_table_shows_what_was_seen_and_what_to_do(data: tuple[str, str]) -> 
     assert "1 failed" in output
 
 
+def test_a_table_that_no_terminal_shows_folds_no_path(tmp_path: Path) -> None:
+    folder = tmp_path / ("long-" * 20)
+    _, output, _ = doctor(*setting("paths.data", str(folder)), backend=["/no/such/backend"])
+    assert f"{folder} can be written\n" in output
+
+
 def test_every_obstacle_is_a_finding_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with socket.create_server(("127.0.0.1", 0)) as server:
