@@ -56,7 +56,7 @@ else:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
     def is_listening(port: int) -> bool:
-        """Whether a socket listens on the port of 127.0.0.1, within 1 ms: by a lookup, or by a connection that is reset. Unknown: True."""
+        """Whether a socket listens on the port of 127.0.0.1, within 1 ms: by a lookup, or by a connection that is reset. True if no descriptor is left to look with."""
         if sys.platform == "linux":
             from ..sockets import is_listening as look_up
 
