@@ -121,9 +121,9 @@ class Link:
             if not answered:
                 answer.cancel()
                 missed += 1
-            elif answer.exception() is not None:
+            elif (error := answer.exception()) is not None and not isinstance(error, RemoteError):
                 return  # it ended
-            else:
+            else:  # an error is an answer too: it may have too many requests of the tabs
                 missed = 0
                 await asyncio.sleep(LOOK)
         self._hung = client
