@@ -174,6 +174,19 @@ def test_a_known_secret_in_base64_is_masked_across_lines() -> None:
     assert shown == f"{written[:56]}{MASK}\n"
 
 
+def test_a_text_that_ends_within_a_sentence_is_masked() -> None:
+    assert mask_text("passwd: password ").startswith("passwd: ")
+
+
+@pytest.mark.slow(reason="a second per thousand texts")
+@pytest.mark.parametrize("name", ["harmless.txt", "harmless_places.txt", "places.txt", "secrets.txt"])
+def test_a_text_that_is_cut_off_anywhere_raises_nothing(name: str) -> None:
+    for line in lines(name):
+        for cut in re.finditer(r"\W", line.text):
+            mask_text(line.text[: cut.end()])
+            mask_text(line.text[cut.start() :])
+
+
 def test_a_secret_that_is_not_utf_8_is_masked_and_ends_no_log() -> None:
     """Its percent-encoded form raised for every line of the log, and for every crash report."""
     raw = b"sw\xe4rdf\xefsh99"  # as Latin-1 has it

@@ -163,7 +163,7 @@ def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) 
     if (
         level >= Strength.PASSWORD
         and text[value.start : value.end + 1] == "password "
-        and text[value.end + 1].islower()
+        and text[value.end + 1 : value.end + 2].islower()
     ):
         return True  # passwd: password updated successfully
     if pair["sign"] == "->" and not pair["space"]:  # token->next in C
