@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -115,8 +116,13 @@ def spellings(secrets: Iterable[str]) -> list[str]:
             found += [*dict.fromkeys(_encoded(raw)), raw.hex(), raw.hex().upper()]
             found += {text.upper(), text.lower()} - {text} if any(map(str.isdigit, text)) else ()
         if not secret.isascii():
-            for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
-                found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
+            for encoding in (*_OTHER_ENCODINGS, "mbcs"):
+                with suppress(
+                    LookupError
+                ):  # only Windows has mbcs, and oem, in which the output of a backend is read there
+                    raw = secret.encode(encoding, "replace")
+                    found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
+                    found.append(raw.decode("oem", "replace"))
     return found
 
 

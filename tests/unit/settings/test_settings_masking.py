@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import codecs
+
 import msgspec
 import pytest
 
@@ -109,6 +111,19 @@ def test_a_secret_is_masked_after_a_wrong_decoding() -> None:
         for errors in ("replace", "surrogateescape"):
             text = "hüsh-hush".encode(encoding).decode("utf-8", errors)
             assert mask_text(text, spellings(["hüsh-hush"])) == MASK
+
+
+def test_a_secret_is_masked_where_windows_reads_one_code_page_as_another() -> None:
+    """The codec of the console, which only Windows has, reads what programs print in that of the windows."""
+
+    def oem(name: str) -> codecs.CodecInfo | None:
+        return codecs.lookup("cp850") if name == "oem" else None
+
+    codecs.register(oem)
+    try:
+        assert mask_text("hüsh-hush".encode("cp1252").decode("oem"), spellings(["hüsh-hush"])) == MASK
+    finally:
+        codecs.unregister(oem)
 
 
 def test_a_text_loses_the_values_of_secret_variables() -> None:
