@@ -105,15 +105,21 @@ class _Watch(Session):
                     status = await self._watch()
                 finally:
                     closed = await self.stop(client)
+        except asyncio.CancelledError:  # Ctrl+C
+            self._sum_up()
+            raise
         finally:
             for task in self.tasks:
                 task.cancel()
-        self.say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
+        self._sum_up()
         if closed:
             self.say(f"The sidecar ended: {client.end}. {client.last_words}".strip())
         if self.write_error:
             raise self.write_error
         return status or (closed if closed >= 0 else SidecarLostError.exit_status)
+
+    def _sum_up(self) -> None:
+        self.say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
 
     # What goes on
 

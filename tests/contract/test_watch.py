@@ -289,6 +289,8 @@ def test_the_terminal_is_as_before_after_any_other_end(end: str, tmp_path: Path)
         else:
             _kill_sidecar_of(backend)
         assert terminal.wait() == {"Ctrl+C": 130, "SIGTERM": 143, "the sidecar dies": 70}[end]
+        if end != "the sidecar dies":
+            assert re.search(r"Watched for \d+ s, crashes: 0\. Logs: .+logs", shown(terminal.written))
         restored(terminal)
         assert "Traceback" not in shown(terminal.written)
     processes.wait_until(lambda: not processes.is_alive(backend))
