@@ -37,8 +37,8 @@ LAST_LINES = 15  # lines in which an "at_end" row counts
 _MAX_END = 4 * 1024  # characters
 _MAX_LINE = 1000  # characters; some patterns take quadratic time per line
 
-# honcho: "12:00:00 web.1 | ", foreman, docker compose: "web-1  | ", concurrently: "[0] "
-_MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[))"
+# honcho: "12:00:00 web.1 | ", foreman, docker compose: "web-1  | ", concurrently: "[0] "; before npm's lines lerna: "api: ", turbo: "api:dev: "
+_MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[)|[\w@./:-]+(?: \w+)?: (?=npm (?:error|ERR!) ))"
 
 _BY_STATUS = {row.kind: Cause(row.cause, row.remedy, row.kind) for row in reversed(ROWS)}
 _BY_STATUS |= {cause.kind: cause for cause in STATUSES}

@@ -49,6 +49,8 @@ SAID = [
     ("not_executable", ExitStatus(code=2), "run.sh: 2: set: Illegal option -o pipefail\n", "written for bash"),
     ("not_executable", ExitStatus(code=126), "Volta error: Node is not available.\n", "could not be executed; its last error: Volta error: Node is not available."),
     ("not_executable", ExitStatus(code=126), "/bin/sh: line 1: /usr/bin/node: Argument list too long\n", "its last output: /bin/sh: line 1: /usr/bin/node: Argument list too long."),
+    ("killed", ONE, "api: npm error command failed\napi: npm error signal SIGKILL\napi: npm error command sh -c node s.js\n", "killed from outside"),
+    ("killed", ONE, "\u2009ELIFECYCLE\u2009 Command failed with exit code 137.\n", "killed from outside"),
     ("not_executable", ExitStatus(code=126), "sh: 1: exec: ./serverd: Permission denied\n", "./serverd"),
     ("program_incomplete", ABORT, "Unhandled exception. System.IO.FileNotFoundException: Could not load file or assembly 'Serilog, Version=3.0.0.0, Culture=neutral'. The system cannot find the file specified.", "Serilog"),
     ("inside_asar", ONE, "node:internal/modules/cjs/loader:1\n  throw err;\nError: Cannot find module '/opt/My App/resources/app.asar/server.js'\n    at Module._resolve (node:internal:1:1)\n", "/opt/My App/resources/app.asar,"),
