@@ -160,6 +160,12 @@ test("the error for a program that is not on the PATH says how to install one", 
   assert.match(error.hint, /^no-such-sidecar is not on the PATH.*npm install electron-backend-sidecar.*pip install/);
 });
 
+test("a working folder that is missing is named, and not the program", async () => {
+  const error = await failure(connect(options("echo", { cwd: path.join(__dirname, "no such folder") })));
+  assert.equal(error.code, "SIDECAR_NOT_STARTED");
+  assert.match(error.hint, /^The option cwd is not a folder: .*no such folder$/);
+});
+
 test("a cyclic argument is refused, the same object twice is not", async (t) => {
   const sidecar = await fake(t, "echo");
   /** @type {any} */

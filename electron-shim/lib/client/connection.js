@@ -4,6 +4,7 @@ const { spawn } = require("node:child_process");
 const path = require("node:path");
 const { SidecarError } = require("./errors.js");
 const { folderDamage, notExecutable } = require("./folder.js");
+const { isFolder } = require("./folders.js");
 const { FrameReader } = require("./frames.js");
 const { awakeTimeout } = require("./watchdog.js");
 const { PROTOCOL } = require("../names.js");
@@ -34,6 +35,7 @@ const CLOSE_GRACE_MS = 250;
 class Connection {
   #command;
   #origins;
+  #cwd;
   #hint;
   #listener;
   /** @type {SidecarError | null} the first failure, which explains the exit better than the exit itself */
@@ -53,6 +55,7 @@ class Connection {
    */
   constructor(options, listener) {
     this.#command = options.command;
+    this.#cwd = options.cwd;
     this.#hint = options.startHint;
     this.#origins = options.origins;
     this.#listener = listener;
@@ -209,7 +212,9 @@ class Connection {
     const text = cause instanceof Error ? cause.message : String(cause);
     const missing = /** @type {{code?: unknown}} */ (cause)?.code === "ENOENT" && !path.isAbsolute(this.#command[0] ?? "");
     const blocked = process.platform === "win32" && isBlocked(cause) && (folderDamage(this.#command[0] ?? "") ?? BLOCKED);
-    const hint = blocked || (missing && !this.#hint ? `${this.#command[0]} is not on the PATH. ${INSTALL}` : this.#startHint());
+    // The system's error names the program also where it cannot enter the folder.
+    const lost = this.#cwd !== undefined && !isFolder(this.#cwd) && `The option cwd is not a folder: ${this.#cwd}`;
+    const hint = lost || blocked || (missing && !this.#hint ? `${this.#command[0]} is not on the PATH. ${INSTALL}` : this.#startHint());
     return new SidecarError("SIDECAR_NOT_STARTED", `The sidecar could not be started: ${text}`, { cause, hint });
   }
 

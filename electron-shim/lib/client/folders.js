@@ -46,6 +46,15 @@ function isFile(place) {
   }
 }
 
+/** @param {string} place */
+function isFolder(place) {
+  try {
+    return fs.statSync(place).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Maps a file in `app.asar` to its unpacked copy in `app.asar.unpacked`.
  *
@@ -55,4 +64,4 @@ function unpacked(place) {
   return place.replace(/(\.asar)(?=[\\/])/, "$1.unpacked");
 }
 
-module.exports = { findFile, isFile, ownFolder, unpacked };
+module.exports = { findFile, isFile, isFolder, ownFolder, unpacked };
