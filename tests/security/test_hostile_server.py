@@ -142,7 +142,7 @@ def test_last_words_take_no_time_that_grows_with_their_square(kind: str) -> None
     guess(text, UNKNOWN, port=5000)
     read_frames(None, text)
     printed_port(ANY_ADDRESS, text.encode(), range(1, 65_536))
-    other_protocols(text)
+    other_protocols(text, [])
     prints_only_https(text, 5000)
     assert time.process_time() - begin < MAX_STALL
 

@@ -371,7 +371,7 @@ async def test_a_check_that_breaks_hides_no_other() -> None:
 
 async def test_a_check_that_times_out_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk or network drive that does not respond is a reason to run the diagnosis."""
-    monkeypatch.setattr(check_backend, "LIMIT", 0.05)
+    monkeypatch.setattr(check_backend, "LIMIT", 0.5)  # the other check must end within it, on a busy machine too
     over = threading.Event()
     try:
         first, second = await run_checks({"folder_data": lambda: over.wait(60), "x": lambda: Check("x", "ok", "fine")})  # type: ignore[dict-item, return-value]
