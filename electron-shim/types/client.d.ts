@@ -50,7 +50,7 @@ export interface ConnectOptions {
   command?: readonly string[];
   /** As in the settings file. They are passed to the sidecar in its environment. */
   settings?: Settings;
-  /** Added to the sidecar's environment, which it inherits from this process. */
+  /** Added to the environment that the sidecar inherits from this process; undefined removes a variable. */
   env?: Record<string, string | undefined>;
   cwd?: string;
   limits?: Limits;
