@@ -63,7 +63,7 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
 
 
 def debugger_ports(output: str, command: Sequence[str]) -> set[int]:
-    """Where the backend listens for a debugger, as Node, Java, Delve and Ruby print it, and debugpy is told."""
+    """Where the backend listens for a debugger, as Node, Java, Delve and Ruby print it, or as the command of debugpy sets it."""
     text = "\n".join((output, " ".join(command)))
     return (
         {int(port) for port in re.findall(_DEBUGGER, text)}
