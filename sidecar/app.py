@@ -178,7 +178,6 @@ class App:
             self._warnings.append(note)
 
     async def run(self) -> int:
-        """Serves requests; returns the exit status."""
         self._server.serve(self._handlers, self._ending.client_ended)
         backend = self._settings.backend
         if backend.autostart or not backend.managed:

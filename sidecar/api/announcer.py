@@ -43,7 +43,6 @@ def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> 
 
 
 def health_result(health: e.Health) -> HealthResult:
-    """Returns the health in the form of the wire."""
     if health.healthy:
         return HealthResult(status="healthy", data=health.body)
     return HealthResult(status="unhealthy", error=health.error)

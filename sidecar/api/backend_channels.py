@@ -31,7 +31,6 @@ class BackendChannels(Struct, frozen=True):
     view: StatusView
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Returns channel name → function."""
         backend, view = self.settings.backend, self.view
         return {
             "backend:getUrl": view.url,

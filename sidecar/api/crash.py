@@ -24,7 +24,6 @@ _READ_IT = (
 
 
 def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask: Callable[[str], str]) -> Crash:
-    """Returns the summary of a failure."""
     status, error = run.status or UNKNOWN, failure.error
     if error is None:
         text, known = how_it_ended(run), explain_by_facts(run, settings)

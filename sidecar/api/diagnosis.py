@@ -103,7 +103,6 @@ class Diagnosis(Struct, frozen=True):
         }
 
     async def _run_checks(self, run: Run | None) -> list[Check]:
-        """Checks the running backend's own endpoints."""
         from ..observe.check_backend import check_health, check_shutdown_endpoint
 
         backend = self.settings.backend

@@ -37,7 +37,6 @@ class FirewallChannels(Struct, frozen=True):
     client: BackendClient
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Returns channel name → function."""
         return {
             "backend:checkFirewall": self.check,
             "backend:getFirewallRule": self._find_rule,
@@ -46,7 +45,6 @@ class FirewallChannels(Struct, frozen=True):
         }
 
     async def check(self) -> FirewallCheck:
-        """Answers backend:checkFirewall."""
         from ..firewall.check import check_firewall
 
         facts = await self._facts()

@@ -35,7 +35,6 @@ class MetricsFile:
         supervisor.stream.subscribe(HealthAnswered, lambda answer: self._metrics.latency.observe(answer.seconds))
 
     def crashed(self, crash: Crash) -> None:
-        """Counts a failed run."""
         self._metrics.crashed(crash)
         self._changed.set()
 

@@ -42,7 +42,6 @@ class Timeline:
         self.health: deque[str] = deque(maxlen=100)
 
     def changed(self, change: StateChanged) -> None:
-        """Adds a change of state."""
         port = "" if change.port is None else f" port {change.port}"
         pid = "" if change.pid is None else f" pid {change.pid}"
         self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")
@@ -52,7 +51,6 @@ class Timeline:
         self.states.append(f"{iso()}  the app reports: {event}")
 
     def checked(self, time: str, result: HealthResult) -> None:
-        """Adds a change of health at ``time``, ISO 8601 UTC."""
         self.health.append(f"{time}  {result.status}{f': {result.error}' if result.error else ''}")
 
 
@@ -82,7 +80,6 @@ class Recorder(Struct, eq=False):
             stream.subscribe(RunFailed, self._failed)
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Returns channel name → function."""
         return {
             "backend:resources": lambda args=None: self._sampler().history(args.window if args else None),
             "backend:crashReports": self.crash_reports,

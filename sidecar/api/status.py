@@ -36,12 +36,10 @@ class StatusView(Struct, eq=False):
     _folder: str = ""
 
     def url(self) -> str | None:
-        """Returns the run's address; None if it has none."""
         run = self._supervisor.current
         return run.url if run else None
 
     def status(self) -> m.Status:
-        """Returns the facts about the backend."""
         supervisor = self._supervisor
         run = supervisor.current
         state = supervisor.lifecycle.state

@@ -77,7 +77,6 @@ def find_command(
 
 
 def in_folder(message: str, cwd: str) -> str:
-    """Appends the working folder to a message about a start."""
     return f"{message} (working folder: {cwd})"
 
 

@@ -73,7 +73,6 @@ class Connection:
         self._left: int | None = 0  # unread bytes of the body, or of its chunk; None: until the connection ends
 
     async def ask(self, request: bytes) -> Head:
-        """Sends the request and returns the head of the response."""
         self._writer.write(request)
         for _ in range(_MAX_LINES):  # interim responses come first
             self._head = await self._read_head()
@@ -116,7 +115,6 @@ class Connection:
         return piece
 
     def close(self) -> None:
-        """Ends the connection as the module's docstring describes."""
         reset_on_close(self._socket, reset=self._head.closes)
         if self._reader.at_eof() or has_peer_closed(self._socket):
             reset_on_close(self._socket, reset=True)

@@ -67,7 +67,6 @@ class Bundle:
         return "".join(f"{name}: {_counted(kinds)}\n" for name, kinds in self.masked.items())
 
     def pack(self) -> bytes:
-        """The zip."""
         written = max(time.localtime()[:6], _FIRST_ZIP_TIME)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:

@@ -146,7 +146,6 @@ class Client:
             raise
 
     async def wait(self) -> int:
-        """Waits until the sidecar exits; returns its exit status."""
         await asyncio.shield(self._ended)
         assert self.exit_status is not None
         return self.exit_status
@@ -174,14 +173,12 @@ class Client:
 
     @property
     def end(self) -> str:
-        """Describes how the sidecar exited."""
         status = self.exit_status
         assert status is not None
         return f"exit status {status}" if status >= 0 else f"killed by {signal_name(-status)}"
 
     @property
     def last_words(self) -> str:
-        """The last lines that the sidecar wrote to stderr."""
         return "\n".join(self._last_words)
 
     async def _converse(self) -> None:

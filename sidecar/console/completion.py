@@ -84,7 +84,6 @@ def register() -> None:
 
 
 def script(command: click.Command, shell: str) -> str:
-    """Returns the script that the shell reads to complete ``command``."""
     register()
     kind = completion.get_completion_class(shell)
     assert kind is not None

@@ -125,7 +125,6 @@ class Tape:
     _conversation: Conversation = field(default_factory=Conversation)
 
     def take(self, record: Record) -> None:
-        """Adds a record."""
         since = record.seconds - (self.hello.at if self.hello else record.seconds)
         if record.kind == "client":
             self.steps.append(Step(since, record.data, self.answers, len(self.states)))

@@ -107,7 +107,6 @@ class _StartEvents:
         self._shown_at = 0.0
 
     def take(self, channel: str, payload: Any) -> None:
-        """Takes one event."""
         if channel == "backend:crash":
             self.crash = payload
             self.crashed.set()
@@ -177,7 +176,6 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
 
 
 def checks_table(checks: Sequence[Check]) -> Table:
-    """Returns the diagnosis as a table; a row has a remedy if one is needed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("status", "check", "finding"):
         table.add_column(heading, overflow="fold")

@@ -54,7 +54,6 @@ def _print_lines(recording: Recording) -> None:
 
 
 def heading(header: Header) -> str:
-    """Returns a recording's origin, in one line."""
     where = f"on {header.platform} by sidecar {header.sidecar}"
     return one_line(f"Recorded {header.started} {where}: {' '.join(header.command)}")
 

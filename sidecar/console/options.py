@@ -44,7 +44,6 @@ class Seconds(click.FloatRange):
     name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Returns the number. BadParameter: not a number, or out of range."""
         with_unit = quantity(value, SECONDS) if isinstance(value, str) else None
         number = float(super().convert(value if with_unit is None else with_unit, param, ctx))
         if not math.isfinite(number):

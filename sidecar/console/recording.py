@@ -53,7 +53,6 @@ class Record(Struct, frozen=True, array_like=True):
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start of the recording."""
         return self.at / 1e9
 
 
@@ -63,12 +62,10 @@ _read_record = msgpack.Decoder(Record).decode
 
 
 def encode_header(header: Header) -> bytes:
-    """Returns the beginning of a file."""
     return MAGIC + framed(_encoder.encode(header))
 
 
 def encode_record(kind: Kind, at: int, data: bytes) -> bytes:
-    """Returns one encoded record."""
     return framed(_encoder.encode(Record(kind, at, data, crc32(data))))
 
 

@@ -22,7 +22,6 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The channel's short name."""
         return self.channel.removeprefix("backend:")
 
 

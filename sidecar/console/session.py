@@ -42,7 +42,6 @@ class Session:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the tool began."""
         return time.monotonic() - self.began
 
     def finish(self, status: int) -> None:
@@ -51,7 +50,6 @@ class Session:
             self.end.set_result(status)
 
     def note(self, text: str) -> None:
-        """Shows what the tool itself does."""
         self.show(self.story.note(self.elapsed, text))
 
     async def stop(self, client: Client) -> int:

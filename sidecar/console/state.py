@@ -61,7 +61,6 @@ class State(Struct, frozen=True, rename="camel"):
 
 
 def states_folder() -> Path:
-    """Returns the folder that contains the folders of all backends."""
     return Path(app_folder("generic"), "backends")
 
 

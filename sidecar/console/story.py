@@ -57,7 +57,6 @@ class Story:
         return line
 
     def note(self, at: float, text: str) -> Line:
-        """Adds an action of the tool itself."""
         line = Line(at, self.own, one_line(text))
         self.events.append(line)
         return line

@@ -89,12 +89,10 @@ class ExitStatus(Struct, frozen=True):
 
     @property
     def clean(self) -> bool:
-        """Exit code 0."""
         return self.code == 0
 
     @property
     def text(self) -> str:
-        """A phrase for people."""
         if self.signal is not None:
             return f"killed by {signal_name(self.signal)}{' (core dumped)' if self.core_dumped else ''}"
         if self.code is None:
@@ -129,7 +127,6 @@ UNKNOWN = ExitStatus()
 
 
 def signal_name(number: int) -> str:
-    """Returns the name of a signal, e.g. ``SIGKILL (9)``."""
     try:
         return f"{_signal.Signals(number).name} ({number})"
     except ValueError:

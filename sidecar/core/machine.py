@@ -86,11 +86,9 @@ class Machine:
         self._failure: a.ReportFailure | None = None
 
     def do(self, *actions: a.Action) -> None:
-        """Adds actions."""
         self.actions.extend(actions)
 
     def move(self, state: State, reason: Reason) -> None:
-        """Enters a state."""
         previous, self.state = self.state, state
         self.do(a.Announce(state, previous, reason))
 
@@ -107,7 +105,6 @@ class Machine:
         self.launch_if_due()
 
     def launch_if_due(self) -> None:
-        """Launches if that is decided and nothing prevents it."""
         if not self.due or self.occupied or self.closing is not None:
             return
         self.due = self._ready = self.ended_clean = False
@@ -152,7 +149,6 @@ class Machine:
 
     @property
     def may_retry(self) -> bool:
-        """Whether this start may try another port."""
         return self.attempt < self.policy.port_attempts
 
     def restart_replaces(self) -> bool:
@@ -162,14 +158,12 @@ class Machine:
         return again or self.now - self._begun >= self.policy.timeouts.restart_hanging
 
     def became_ready(self) -> None:
-        """Enters RUNNING: the run answers."""
         self._ready = True
         self.healthy_time.resume(self.now)
         self.do(a.Disarm(Timer.STARTUP))
         self.move(State.RUNNING, Reason.READY)
 
     def stop(self, reason: Reason) -> None:
-        """Begins the stop ladder."""
         can_request = self._ready and self.state is State.RUNNING and self.policy.has_shutdown_endpoint
         self.stop_reason = reason
         self._start_reason = Reason.REQUESTED
@@ -204,7 +198,6 @@ class Machine:
         self.climb()
 
     def climb(self) -> None:
-        """Takes the rungs that are due."""
         self._ladder, due = self._ladder.take(self.now)
         for rung in due:
             if rung is Rung.GIVE_UP:
@@ -265,7 +258,6 @@ class Machine:
         self.move(State.FAILED, Reason.CRASHED)
 
     def backoff_over(self) -> None:
-        """Decides an automatic start."""
         self.restarts += 1
         self.due = True
 

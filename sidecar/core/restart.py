@@ -18,12 +18,10 @@ class HealthyTime:
         self._since: float | None = None
 
     def resume(self, now: float) -> None:
-        """Health is good from now on."""
         if self._since is None:
             self._since = now
 
     def pause(self, now: float) -> None:
-        """Health is no longer good."""
         self._total = self.total(now)
         self._since = None
 
@@ -60,7 +58,6 @@ class RestartBudget:
         return Verdict(attempt, min(delay * (1 + self._settings.jitter * chance), _MAX_DELAY))
 
     def spent(self, healthy_time: float) -> int:
-        """Returns how many failures count against the budget."""
         self._forgive(healthy_time)
         return len(self._failures)
 

@@ -52,7 +52,6 @@ class Enforcement(NamedTuple):
 
 
 def describe_missing(found: Enforcement) -> str:
-    """Returns what is not enforced, and why, as one text."""
     texts = {each.name: each.text for each in PROTECTIONS}
     reasons: dict[str, list[str]] = {}
     for each in found.missing:

@@ -27,7 +27,6 @@ class StopLadder(Struct, frozen=True):
 
     @property
     def next_at(self) -> float | None:
-        """When the next rung is due."""
         return self.steps[0][0] if self.steps else None
 
     def kill_in(self, now: float) -> float:

@@ -28,7 +28,6 @@ class Access:
 
     @property
     def origin(self) -> str:
-        """The page's own origin."""
         return f"http://{self._host}"
 
     @property
@@ -47,11 +46,9 @@ class Access:
         return key
 
     def was_used(self, token: str) -> bool:
-        """Whether the token was exchanged before."""
         return _is_one_of(token, self._used)
 
     def knows(self, key: str) -> bool:
-        """Whether a token was exchanged for the key."""
         return _is_one_of(key, self._keys)
 
     def refusal(self, host: str | None, origin: str | None, *, origin_needed: bool) -> str | None:

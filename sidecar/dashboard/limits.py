@@ -37,8 +37,6 @@ class Limits:
             self._busy.discard(request.protocol)
 
     def factory(self, server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
-        """Returns the factory of new connections' protocols."""
-
         def connect() -> asyncio.BaseProtocol:
             self._closing.intersection_update(server.connections)
             there = [one for one in server.connections if one not in self._closing]

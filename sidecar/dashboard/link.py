@@ -93,7 +93,6 @@ class Link:
         return await in_thread(lambda: Bundle(checks, facts, self._words).pack())
 
     def join(self, tab: Tab) -> None:
-        """Adds a tab and sends it the history."""
         self._tabs.add(tab)
         if self.gone is not None:
             tab.lost(self.gone)
@@ -103,7 +102,6 @@ class Link:
             self._ask_for_events()
 
     def leave(self, tab: Tab) -> None:
-        """Removes a tab."""
         self._tabs.discard(tab)
         if not self._tabs:
             self._ask_for_events()

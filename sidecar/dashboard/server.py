@@ -109,8 +109,6 @@ async def _bundle(request: web.Request, access: Access, link: Link) -> web.Respo
 
 
 async def converse(request: web.Request, socket: web.WebSocketResponse, link: Link) -> None:
-    """Serves one tab from its first message to its last."""
-
     def drop() -> None:
         if request.transport is not None:
             request.transport.abort()

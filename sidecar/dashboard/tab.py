@@ -65,11 +65,9 @@ class Tab:
             self.outbox.push(channel, payload)
 
     def lost(self, error: ErrorBody) -> None:
-        """Reports that the sidecar is gone."""
         self._put(ErrorMessage(None, error))
 
     def take(self, text: str) -> None:
-        """Handles one message from the page."""
         try:
             message = _read(text)
         except (msgspec.MsgspecError, RecursionError) as error:
@@ -95,7 +93,6 @@ class Tab:
         return frame
 
     def close(self) -> None:
-        """Cancels its requests."""
         for task in self._requests.values():
             task.cancel()
         self._requests.clear()

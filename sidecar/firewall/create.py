@@ -164,7 +164,6 @@ def create(
 
 
 def _own_rules(snapshot: Snapshot, program: str) -> list[Rule]:
-    """The incoming rules that name the program."""
     return [rule for rule in rules_in(snapshot) if rule.inbound and same_program(rule, program, snapshot.environment)]
 
 

@@ -33,7 +33,6 @@ def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
 
 
 def read_key(hive: int, path: str) -> Key:
-    """The texts and numbers under one key."""
     try:
         with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
             return Key("read", dict(_values(key)))

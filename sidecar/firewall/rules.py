@@ -153,7 +153,6 @@ class Snapshot:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, store: StoreName, name: str) -> Key:
-        """The key; ``missing`` if it was not read."""
         return self.keys.get((store, name)) or Key()
 
     def unread(self, *, local: bool = True) -> str:

@@ -91,7 +91,6 @@ class Match:
 
     @property
     def title(self) -> str:
-        """The rule, for people."""
         return f"“{self.rule.name or self.rule.value_name}” ({self.rule.store})"
 
 

@@ -35,7 +35,6 @@ def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
 
 
 def _name_now() -> str:
-    """The name of a file that is rotated now."""
     moment = time.time()
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.gmtime(moment))
     return f"sidecar.{stamp}_{int(moment % 1 * 1e6):06}.log"

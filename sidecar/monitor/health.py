@@ -35,7 +35,6 @@ class HealthWatch(RunWatch, eq=False):
             self._tracker.suspended()
 
     async def watch(self) -> None:
-        """Watches until it is cancelled."""
         backend = self._settings.backend
         if path := backend.health_path or backend.live_path:
             await self._watch_endpoint(path)

@@ -34,7 +34,6 @@ class ListenerLook(Struct, eq=False):
         return self._backend.socket == "pass"  # the sidecar listens there, so no other program can
 
     async def at(self, port: int) -> Listener:
-        """Returns whose socket is on the port now."""
         own = self._at(port)
         if own is not None and (not own or self._rival(own)):
             await asyncio.sleep(_SECOND_LOOK)
@@ -61,7 +60,6 @@ class ListenerLook(Struct, eq=False):
         return {socket.port for socket in self._reached() or ()}
 
     def owns(self, port: int) -> bool | None:
-        """Whether the run's tree listens on the port; None if the system does not say."""
         own = self._at(port)
         return None if own is None else bool(own)
 

@@ -57,7 +57,6 @@ def check_clock(now: float, installed: float) -> Check:
 
 
 def check_firewall(verdict: FirewallCheck) -> Check:
-    """What the Windows Firewall does."""
     return Check("firewall", "ok" if verdict.compatible else "warning", verdict.message, verdict.recommendation)
 
 
@@ -127,7 +126,6 @@ def check_passed_socket(port: int | None, waiting: int | None) -> Check:
 
 
 def check_notify(live_path: str) -> Check:
-    """Whether the backend's notifications can be received."""
     if HAS_NOTIFICATIONS:
         return Check("notify", "ok", "The backend can report to NOTIFY_SOCKET")
     how = f"{live_path} answers" if live_path else "its port is open"
@@ -136,14 +134,12 @@ def check_notify(live_path: str) -> Check:
 
 
 def check_settings(notes: Sequence[str]) -> Check:
-    """Settings that are valid but probably not meant."""
     if not notes:
         return Check("settings", "ok", "The settings are valid")
     return Check("settings", "warning", capitalised("; ".join(notes)), "Correct these settings.")
 
 
 def check_orphans(notes: Sequence[str]) -> Check:
-    """Processes that an earlier sidecar left behind."""
     if not notes:
         return Check("orphans", "ok", "No processes of an earlier run are left")
     remedy = "End the processes that still run by hand; nothing else is needed."
@@ -162,7 +158,6 @@ def check_sharing(others: Sequence[int]) -> Check:
 
 
 def check_crashes(crashes: Sequence[Crash], state: str) -> Check:
-    """What the newest crash report says."""
     if not crashes:
         return Check("crashes", "ok", "No crash reports")
     newest = crashes[0]

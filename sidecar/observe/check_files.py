@@ -30,7 +30,6 @@ _MAX_SETTINGS = _MEBIBYTE  # of a .runtimeconfig.json, which has a few hundred b
 
 
 def check_executable(find: FindCommand) -> Check:
-    """Whether the backend's program exists, may be executed, and fits this machine."""
     try:
         program = Path(find()[0])
         check_program(program)

@@ -27,7 +27,6 @@ _NAME = re.compile(r"crash-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z")
 
 
 def report_name(time: str) -> str:
-    """The name of the report about a failure at ``time``, ISO 8601 UTC."""
     return f"crash-{time.replace(':', '-')}"
 
 
@@ -71,7 +70,6 @@ class CrashReports:
             self._unwritten.pop(name, None)
 
     async def summaries(self) -> list[Crash]:
-        """The summaries of all reports, newest first, without unreadable ones."""
         # Copied before the disk is read: a report that is written meanwhile is in one of the two, or in both.
         unwritten = list(self._unwritten.values())
         found = await in_thread(self._read_all)

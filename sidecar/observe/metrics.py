@@ -23,7 +23,6 @@ class Histogram:
         self._count = 0
 
     def observe(self, seconds: float) -> None:
-        """Counts one duration."""
         self._counts.update(bound for bound in _BUCKETS if seconds <= bound)
         self._sum += seconds
         self._count += 1
@@ -50,7 +49,6 @@ class Metrics:
         self._since = 0.0
 
     def changed(self, change: StateChanged, now: float) -> None:
-        """Counts a change of the lifecycle state."""
         if change.state == State.STARTING and change.reason != "port_changed":
             self._starts += 1
             self._restarts += change.previous in _REPLACED
@@ -65,7 +63,6 @@ class Metrics:
             self.state, self._since = change.state, now
 
     def crashed(self, crash: Crash) -> None:
-        """Counts a failed run."""
         self._crashes[crash.kind or "unknown"] += 1
 
     def render(self, name: str, versions: Mapping[str, str]) -> str:

@@ -109,7 +109,6 @@ class Resources:
         self._tick()
 
     def end(self) -> None:
-        """Stops sampling. Active alerts end; the history stays."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

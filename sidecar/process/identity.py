@@ -39,7 +39,6 @@ def is_alive(process: ProcessId) -> bool:
 
 
 def own_identity() -> ProcessId:
-    """This process."""
     try:
         found = identify(os.getpid())
     except OSError:

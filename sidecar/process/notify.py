@@ -43,7 +43,6 @@ class NotifySocket:
             self.address = "@" + self._socket.getsockname()[1:].decode()
 
     def fileno(self) -> int:
-        """See base."""
         return self._socket.fileno()
 
     def receive(self, size: int) -> Datagram | None:
@@ -61,7 +60,6 @@ class NotifySocket:
         return Datagram(data, pid, bool(flags & socket.MSG_TRUNC))
 
     def close(self) -> None:
-        """See base."""
         self._socket.close()
         if self._path is not None:
             remove_file(self._path)

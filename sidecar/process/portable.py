@@ -18,19 +18,16 @@ if TYPE_CHECKING:
 
 
 def pids() -> list[int]:
-    """Returns the pid of every visible process."""
     import psutil
 
     return psutil.pids()
 
 
 def table() -> dict[int, Entry]:
-    """Returns every visible process by its pid."""
     return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
 
 
 def read_entry(pid: int) -> Entry | None:
-    """Returns the entry of one process; None if it does not exist or is not visible."""
     import psutil
 
     try:
@@ -62,7 +59,6 @@ def _ask(name: str, pid: int) -> int:
 
 
 def send(entry: Entry, number: int) -> bool:
-    """Sends a signal after verifying the start time; see tree.send."""
     now = read_entry(entry.pid)
     if now is None or now.started != entry.started:
         return False
@@ -74,7 +70,6 @@ def send(entry: Entry, number: int) -> bool:
 
 
 def environment(pid: int) -> list[bytes]:
-    """See tree.environment."""
     import psutil
 
     try:

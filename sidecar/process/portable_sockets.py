@@ -35,6 +35,5 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 
 def _listening(connections: Iterable[tuple[Any, int | None]]) -> list[ListeningSocket]:
-    """Returns the listening ones of psutil's connections and their owners."""
     listening = ((item, pid) for item, pid in connections if item.laddr and item.status == "LISTEN")
     return [ListeningSocket(item.laddr[0], item.laddr[1], pid) for item, pid in listening]

@@ -67,7 +67,6 @@ def filter_system_calls(program: bytes) -> None:
 
 
 def has_system_call_filters() -> bool:
-    """Whether the kernel has seccomp."""
     try:
         _prctl(_PR_GET_SECCOMP, 0)
     except OSError as error:

@@ -41,7 +41,6 @@ class Predecessor(Struct, frozen=True):
 
     @property
     def is_there(self) -> bool:
-        """Whether it has not ended yet."""
         return os.path.lexists(self.record) and is_alive(self.owner)
 
 
@@ -60,12 +59,10 @@ class Reclaimed(Struct, frozen=True):
 
     @property
     def shared(self) -> bool:
-        """Whether another sidecar runs on this folder."""
         return bool(self.neighbours)
 
     @property
     def keeps_port(self) -> bool:
-        """Whether the folder's port is this sidecar's."""
         return self.younger == len(self.neighbours)
 
 

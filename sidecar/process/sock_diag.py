@@ -61,7 +61,6 @@ def states_on(port: int) -> list[tuple[int, int]]:
 
 
 def waiting_on(port: int) -> int:
-    """Returns how many connections to the port wait to be accepted. Raises like ``listening``."""
     return sum(waiting for _, (_, _, _, waiting, _, _) in _all(_LISTEN, port))
 
 

@@ -93,11 +93,9 @@ class Outbox:
 
     @property
     def holding(self) -> bool:
-        """Whether any event waits for the client to read."""
         return bool(self._held)
 
     def wanted(self, channel: str) -> bool:
-        """Whether an event of that channel would reach the client."""
         return not self._events[channel].opt_in or channel in self._subscribed
 
     def subscribe(self, names: Iterable[str]) -> list[str]:

@@ -66,7 +66,6 @@ class Router(Struct, eq=False):
 
     @property
     def in_flight(self) -> int:
-        """The number of requests that wait for their answer."""
         return len(self._in_flight)
 
     def dispatch(self, body: memoryview | bytes) -> None:

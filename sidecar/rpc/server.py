@@ -69,7 +69,6 @@ class Server:
         self.outbox.push(channel, payload)
 
     def refuse_new(self) -> None:
-        """Answers all new requests except status and ping with SHUTTING_DOWN."""
         if self._router is not None:
             self._router.refuse_new()
 

@@ -32,7 +32,6 @@ _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "provide
 
 
 def describe_unsafe(port: int) -> str:
-    """Describes what happens on a port in UNSAFE_PORTS."""
     return (
         f"Chromium refuses every request to port {port} (ERR_UNSAFE_PORT), so no page of the app can reach the backend"
     )
@@ -187,7 +186,6 @@ def configured_port(backend: Backend) -> int | None:
 
 
 def port_notes(backend: Backend) -> list[str]:
-    """Notes on a fixed port."""
     port = configured_port(backend)
     if port not in UNSAFE_PORTS:
         return []

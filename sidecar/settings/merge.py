@@ -107,7 +107,6 @@ class Merge:
         self.origins[f"{given.section}.{given.key}"] = given.origin
 
     def choose_profile(self, given: Given) -> None:
-        """Sets the profile, or adds a mistake if it is unknown."""
         if isinstance(given.value, str) and given.value in PROFILES:
             self.profile = given.value
             self.origins["profile"] = given.origin
@@ -198,7 +197,6 @@ def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
 
 
 def _value(form: str, text: str) -> str | float | bool:
-    """Parses a variable's value. ValueError: it is invalid; the message says what is allowed."""
     match form:
         case "flag" if text.lower() in {"true", "false"}:
             return text.lower() == "true"

@@ -228,5 +228,4 @@ def field_types(section: str) -> dict[str, Any]:
 
 
 def sections() -> list[str]:
-    """The names of all sections."""
     return [field.name for field in structs.fields(Settings) if field_types(field.name)]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def resolve_paths(settings: Settings) -> Paths:
-    """The result of ``folders`` as a Paths struct."""
     from .model import Paths
 
     return Paths(*folders(settings))

@@ -31,7 +31,6 @@ class Given(Fields):
 
     @property
     def name(self) -> str:
-        """The full name of the setting."""
         return ".".join(part for part in (self.section, self.key, self.entry) if part)
 
 
@@ -45,7 +44,6 @@ class Source:
 
 
 def from_file(path: str) -> Source:
-    """The settings of a TOML file."""
     import tomllib
 
     try:

@@ -34,7 +34,6 @@ _LAST_OUTPUT = 8 * 1024  # characters of the backend's last output sent with an 
 
 
 def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.SidecarError:
-    """Returns the error for an outcome, from what is known about the run."""
     if outcome is Outcome.CANCELLED:
         hint = "Start the backend again if you still need it."
         return errors.CancelledRequestError("The start was cancelled by a stop", hint=hint)
@@ -69,7 +68,6 @@ def still_waiting(limit: float, output: str) -> errors.SidecarError:
 
 
 def why_failed(run: Run, settings: Settings) -> errors.SidecarError:
-    """Why the backend is FAILED."""
     if run.error is not None:
         return run.error
     why = explain_by_facts(run, settings) or explain_by_output(run)

@@ -25,7 +25,6 @@ class Callers(Generic[T]):
         return future
 
     def succeed(self, result: T) -> None:
-        """Gives every caller the result."""
         for future in self._take():
             future.set_result(result)
 

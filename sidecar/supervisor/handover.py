@@ -23,7 +23,6 @@ class Handover:
     """What runs get, with backend.notify or backend.socket = "pass". ``socket``: the passed one; ``channel``: for notifications."""
 
     def __init__(self, settings: Settings, paths: Paths, report: Callable[[str], None]) -> None:
-        """``report`` logs a sentence."""
         self.socket: PassedSocket | None = None
         self.channel: NotifyChannel | None = None
         self._watchdog = settings.health.watchdog
@@ -38,7 +37,6 @@ class Handover:
                 report("backend.notify has no effect here: only Linux can prove the sender of a notification")
 
     def add_to(self, spec: LaunchSpec) -> None:
-        """Adds the socket and the channel to the next run's spec."""
         if self.socket is not None:
             variables, spec.pid_variables = socket_variables(self.socket.descriptor)
             spec.env |= variables
@@ -57,7 +55,6 @@ class Handover:
             stream.subscribe(StateChanged, self._close_socket)
 
     def close(self) -> None:
-        """Closes the notification channel."""
         if self.channel is not None:
             self.channel.close()
 

@@ -149,7 +149,6 @@ class Launcher(Struct, eq=False):
         return run.port is not None and bind_failure(self.output_tail(), run.port) is not None
 
     def explain_end(self, run: Run) -> PortConflict | None:
-        """See PortChoice.after."""
         return self.ports.after(run, self.output_tail())
 
     async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None:
@@ -176,11 +175,9 @@ class Launcher(Struct, eq=False):
         return self.mask(without_controls(home_as_return(as_utf8(data)).decode("utf-8", "replace")))
 
     def name_all(self, processes: list[base.ProcessId]) -> tuple[base.Survivor, ...]:
-        """Returns the processes with their names."""
         return tuple(base.Survivor(pid, self.process_name(pid) or "?") for pid, _ in processes)
 
     def find_owner(self, port: int | None) -> Socket | None:
-        """Returns a socket that listens on the port; None if none is found."""
         try:
             return next(iter(self.find_listener(port)), None) if port is not None else None
         except OSError:  # out of descriptors

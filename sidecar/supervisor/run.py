@@ -61,12 +61,10 @@ class Run(Struct, frozen=True):
 
     @property
     def url(self) -> str | None:
-        """Its address, None until the port is known."""
         return f"http://127.0.0.1:{self.port}" if self.port is not None else None
 
     @property
     def alive(self) -> bool:
-        """Whether the root process runs."""
         return self.process is not None and self.status is None
 
     @property
@@ -81,17 +79,14 @@ class Run(Struct, frozen=True):
 
     @property
     def owner_pid(self) -> int | None:
-        """The pid of the other program on the port, if known."""
         return self.owner[2] if self.owner is not None else None
 
     @property
     def owner_text(self) -> str:
-        """The other program on the port, in words."""
         return f"{self.owner_name or 'another program'} (pid {self.owner_pid})" if self.owner_pid else "another program"
 
     @property
     def owner_data(self) -> dict[str, Any] | None:
-        """The other program on the port, for programs."""
         return {"pid": self.owner_pid, "name": self.owner_name} if self.owner_pid else None
 
     def started(self) -> Started:
@@ -164,7 +159,6 @@ def is_reached(socket: ListeningSocket) -> bool:
 
 
 def names_of(processes: Iterable[Survivor]) -> str:
-    """Lists processes by name and pid, for a sentence."""
     return ", ".join(f"{process.name} ({process.pid})" for process in processes)
 
 

@@ -91,7 +91,6 @@ class Stream:
         self._held = None
 
     def publish(self, notice: object) -> None:
-        """Passes a notice to its subscribers."""
         if self._held is not None:
             self._held.append(notice)
         else:

@@ -130,7 +130,6 @@ class Supervisor:
         return self.launcher.ports.last
 
     def stop_error(self) -> errors.SidecarError:
-        """Returns the error that names the processes that survived the stop."""
         return self._error(Outcome.STOP_FAILED)
 
     def masked(self, error: errors.SidecarError) -> errors.SidecarError:
@@ -171,7 +170,6 @@ class Supervisor:
                 self._defect(type(action).__name__, error)
 
     def _note(self, event: e.Event) -> None:
-        """Records a fact in the snapshot."""
         changes = changed_fields(event)
         if isinstance(event, e.PortReported):
             self.launcher.ports.use(event.port)
@@ -329,13 +327,11 @@ class Supervisor:
     # What the process layer reports ---------------------------------------------------------------------------------
 
     def hear_output(self, number: int, stream: str, data: bytes) -> None:
-        """The run's tree wrote something."""
         self.stream.publish(Output(stream, data))
         if (port := self.launcher.reported_port(self._current_run, stream, data)) is not None:
             self.post(e.PortReported(number, port))
 
     def hear_exit(self, number: int, status: ExitStatus) -> None:
-        """The run's root process exited."""
         before = self._current_run
         lasted = self._loop.time() - before.requested_at
         oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), status)

@@ -125,7 +125,6 @@ def _named(path: str) -> str:
 
 
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
-    """Returns the finding and its remedy; see explain_unready."""
     seen, remedy, *_ = run.obstacle or _what_is_missing(run, settings)
     if "started" not in lifetime_events(settings.profile, run.output):  # our own stop may have come after it
         return seen, remedy
@@ -152,7 +151,6 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
 
 
 def _silent(run: Run, how: str) -> Cause:
-    """Explains a run that listens on no port at all."""
     if run.unix_socket:
         return _FOUND["unix_socket"].filled(port=run.port, path=run.unix_socket, how=how)
     remedy = f"Make it listen on TCP instead of a Unix socket: {how}." if says_unix_socket(run.output) else _ONLY_LONGER

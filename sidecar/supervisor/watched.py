@@ -50,14 +50,12 @@ class WatchedProcess(Struct, eq=False):
         self.kill()
 
     def kill(self) -> None:
-        """Ends the watch."""
         if not self._over:
             self._over = True
             self._listener.exited(UNKNOWN)
             self._listener.gone([])
 
     def processes(self) -> list[ProcessId]:
-        """None of its processes are ours."""
         return []
 
     def listeners(self) -> list[ListeningSocket] | None:
@@ -82,7 +80,6 @@ class Watcher(Launcher):
         """Nothing is executed."""
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> WatchedProcess:  # noqa: ARG002 - it is None
-        """Begins the watch."""
         return WatchedProcess(listener, self.ports.last or 0, self.find_listener)
 
     def explain_end(self, run: Run) -> None:

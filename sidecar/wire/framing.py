@@ -52,7 +52,6 @@ class FrameBuffer:
         self._end += count
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Appends bytes from other memory."""
         rest = memoryview(data)
         while rest:
             room = self.room()

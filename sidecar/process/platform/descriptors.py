@@ -42,7 +42,6 @@ def _open_missing() -> None:
 
 
 def kind_of(descriptor: int) -> str:
-    """Returns PIPE, FILE or OTHER."""
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return FILE
@@ -110,7 +109,6 @@ else:
     """The kinds of descriptors whose readiness the loop can wait for; none on Windows, where threads read and write."""
 
     def has_terminal() -> bool:
-        """Whether stdin is a terminal."""
         return os.isatty(0)
 
     def set_blocking(descriptor: int, *, blocking: bool) -> bool:

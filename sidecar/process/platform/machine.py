@@ -77,7 +77,6 @@ else:
         return os.uname().release
 
     def system_name() -> str:
-        """Returns system, version and processor for display."""
         system = os.uname()
         name = ""
         if sys.platform == "linux":
@@ -98,11 +97,9 @@ else:
         return r"C:\Windows\System32"
 
     def hosts_file() -> str:
-        """Returns the path of the hosts file."""
         return "/etc/hosts"
 
     def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG001 - as above
-        """Returns the folders where installers put the .NET runtime."""
         return "/usr/share/dotnet", "/usr/lib/dotnet", "/usr/local/share/dotnet", "/usr/lib64/dotnet"
 
 

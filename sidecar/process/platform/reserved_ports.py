@@ -37,5 +37,4 @@ def parse(text: str) -> list[Range] | None:
 
 
 def range_of(port: int, ranges: Sequence[Range] | None) -> Range | None:
-    """Returns the range that contains the port, or None."""
     return next((found for found in ranges or () if found[0] <= port <= found[1]), None)

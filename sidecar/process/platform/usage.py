@@ -120,7 +120,6 @@ class PsutilReader:
         """Not needed: neither measure counts mapped files."""
 
     def count_once(self, pid: int) -> int | None:
-        """See ProcReader."""
         if sys.platform == "darwin":
             return _footprint(pid)
         try:
@@ -143,5 +142,4 @@ UsageReader = ProcReader | PsutilReader
 
 
 def create_reader() -> UsageReader:
-    """Creates the reader for this system."""
     return ProcReader() if sys.platform == "linux" else PsutilReader()

@@ -21,7 +21,6 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/dtrac
 
 
 def sandbox_request(settings: Settings, paths: Paths, port: int | None, program: str, cwd: str) -> SandboxRequest:
-    """Returns what the sandbox allows a run."""
     sandbox = settings.sandbox
     assert sandbox.level != "off"
     write, read = (tuple(map(folders.absolute, each)) for each in (sandbox.write, sandbox.read))
@@ -97,7 +96,6 @@ def labelled(request: SandboxRequest) -> folders.Folders:
 
 
 def is_labelled(request: SandboxRequest, path: str) -> bool:
-    """Whether a path is, or lies in, one that gets the label Low."""
     paths = (os.path.normcase(os.path.realpath(each)) for each in labelled(request).paths)
     real = os.path.normcase(os.path.realpath(path))
     return any(is_inside(real, each) for each in paths)

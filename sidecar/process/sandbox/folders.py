@@ -30,7 +30,6 @@ def absolute(path: str) -> str:
 
 
 def holds_home(path: str) -> bool:
-    """Whether a folder is or contains the user's home."""
     home = os.path.expanduser("~")  # noqa: PTH111 -- strings
     return is_inside(os.path.normcase(os.path.realpath(home)), os.path.normcase(os.path.realpath(path)))
 

@@ -76,7 +76,6 @@ def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[s
 
 
 def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
-    """Whether the rules let the backend read a path, or change it if ``write``."""
     right = WRITE_FILE if write else READ_FILE
     files, _network, _scopes, paths, _ports = rules(request, landlock.abi())[0]
     real = os.path.realpath(path)

@@ -22,7 +22,6 @@ class WindowsEarlyRun(EarlyRun):
     """A run that is launched in a thread."""
 
     def begin(self, spec: LaunchSpec) -> None:
-        """Launches the spec in a thread."""
         self.spec = spec
         self._started: spawn.Started | None = None
         self._error: BaseException | None = None

@@ -32,7 +32,6 @@ class WindowsProcessLayer:
         self._spawning: asyncio.Future[spawn.Started] | None = None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> runs.WindowsRun:
-        """See base."""
         early, self._early = self._early, None
         if early is not None and vars(early.spec) != vars(spec):
             self._report(LAUNCHED_AGAIN)

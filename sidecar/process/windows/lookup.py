@@ -14,7 +14,6 @@ assert sys.platform == "win32"
 
 
 def identify(pid: int) -> ProcessId | None:
-    """Returns the process that has this pid now; None if it does not exist."""
     try:
         handle = _winapi.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, False, pid)
     except PermissionError:
@@ -87,5 +86,4 @@ def program_of(pid: int) -> str:
 
 
 def survivor(pid: int) -> Survivor:
-    """Returns pid and name of a process."""
     return Survivor(pid, name_of(pid))

@@ -55,11 +55,9 @@ class WindowsRun:
         in_thread(self._wait_in_thread).add_done_callback(self._root_ended)
 
     def begin_stop(self, *, asked: bool = True) -> None:  # noqa: ARG002 - we cannot see whether CTRL_C would only kill it
-        """See base."""
         self._stopping = True
 
     def close_stdin(self) -> None:
-        """See base."""
         if self._stdin:
             self._stopping = True
             _winapi.CloseHandle(self._stdin)
@@ -85,7 +83,6 @@ class WindowsRun:
         self._interrupted = self._run_rung(targets, lambda pids: send_console_interrupt(pids, listed, graceful), done)
 
     def kill(self) -> None:
-        """See base."""
         if self._survivors is not None:
             return
         self.close_stdin()
@@ -101,7 +98,6 @@ class WindowsRun:
             self._look()
 
     def processes(self) -> list[ProcessId]:
-        """See base."""
         root = self.identity.pid
         # The system's host of the hidden console is in the job too, but the backend did not start it.
         pids = [pid for pid in self._job.pids() if pid == root or lookup.name_of(pid).lower() != "conhost.exe"]
@@ -109,7 +105,6 @@ class WindowsRun:
         return [found for found in map(lookup.identify, pids) if found is not None]
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """See base."""
         from .sockets import find_listeners_of
 
         return find_listeners_of(set(self._job.pids()))

@@ -45,7 +45,6 @@ def send_console_interrupt(pids: list[int], listed: float, graceful: float) -> s
 
 
 def describe_interrupt(status: int) -> str:
-    """Describes the exit status of the console helper."""
     if status in _OUTCOMES:
         return _OUTCOMES[status]
     if status >= console_helper.SEND:

@@ -33,7 +33,6 @@ def listening_sockets() -> list[ListeningSocket]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether a socket listens on the port of 127.0.0.1."""
     wanted = port.to_bytes(2, "big")
     try:
         return any(found == wanted and address in _LOOPBACK_OR_ANY for address, found, _pid in _rows(AF_INET))

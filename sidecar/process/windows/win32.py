@@ -79,7 +79,6 @@ def lifetime(handle: int) -> tuple[float, bool]:
 
 
 def filetime(seconds: float) -> int:
-    """Converts seconds since 1970 to a FILETIME."""
     return int(seconds * 1e7) + _EPOCH
 
 

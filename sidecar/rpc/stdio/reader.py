@@ -57,7 +57,6 @@ class Reader:
         return self._thread.ended if self._thread is not None else self.kind == PIPE and has_ended(self._descriptor)
 
     def pause(self) -> None:
-        """Stops reading."""
         if not self.paused:
             self.paused = True
             if self._polled:
@@ -65,7 +64,6 @@ class Reader:
             self._poll_for_end()
 
     def resume(self) -> None:
-        """Starts or continues to read."""
         if not self.paused or self.ended:
             return
         self.paused = False

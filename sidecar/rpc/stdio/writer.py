@@ -175,7 +175,6 @@ class Writer:
 
     @property
     def unsent(self) -> int:
-        """Bytes that the system has not taken yet."""
         return self._size + self.sink.unsent
 
     def send(self, body: bytes) -> None:
@@ -194,7 +193,6 @@ class Writer:
             self._loop.call_soon(self._flush_scheduled)
 
     def flush(self) -> None:
-        """Passes everything to the sink."""
         if self._pieces:
             pieces, size = self._pieces, self._size
             self._pieces, self._size = [], 0

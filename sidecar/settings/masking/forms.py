@@ -200,7 +200,6 @@ def _decided(form: _Form, found: re.Match[str], replace: Replace) -> str:
 
 
 def text_around(found: re.Match[str], start: int, end: int, instead: str) -> str:
-    """A match with one part of it replaced."""
     offset = found.start()
     return found[0][: start - offset] + instead + found[0][end - offset :]
 

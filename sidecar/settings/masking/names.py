@@ -12,7 +12,6 @@ Replace = Callable[[str, str], str]
 
 
 def words_of(text: str) -> frozenset[str]:
-    """The words of a text, as a set."""
     return frozenset(text.split())
 
 
