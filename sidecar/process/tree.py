@@ -137,15 +137,14 @@ def walk(roots: Collection[int]) -> Iterator[Entry]:
         yield from descendants(table(), roots)
         return
     seen = set(roots)
-    parents = list(roots)
-    for parent in parents:
-        for pid in children(parent):
-            entry = None if pid in seen else read_entry(pid) or _hidden(pid, parent)
-            # Another parent: the old one ended in between; the next look finds the child under the new one.
-            if entry is not None and entry.parent == parent:
-                seen.add(pid)
-                yield entry
-                parents.append(pid)
+    for parents in (list(roots), list(roots)):  # twice: a process that ends meanwhile leaves its children to a root
+        for parent in parents:
+            for pid in children(parent):
+                entry = None if pid in seen else read_entry(pid) or _hidden(pid, parent)
+                if entry is not None and entry.parent == parent:  # else its parent has ended since
+                    seen.add(pid)
+                    yield entry
+                    parents.append(pid)
 
 
 def _hidden(pid: int, parent: int) -> Entry | None:

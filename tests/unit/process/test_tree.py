@@ -67,6 +67,26 @@ def test_a_table_with_a_cycle_from_a_change_during_the_read_terminates() -> None
     assert {found.pid for found in tree.descendants(entries(entry(5, 6), entry(6, 5)), (5,))} == {6}
 
 
+@pytest.mark.parametrize("listed", [False, True], ids=["before", "after"])
+def test_the_children_of_a_process_that_ends_during_a_walk_are_found(
+    monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """``listed``: whether its children were listed already. A stop asks nothing that was not found when it began."""
+    table = entries(entry(10, 1), entry(11, 10), entry(12, 11))
+
+    def children(pid: int) -> list[int]:
+        found = [one.pid for one in table.values() if one.parent == pid]
+        if pid == 10:
+            del table[10]
+            table[11] = entry(11, 1)
+        return found if listed or pid != 10 else []
+
+    monkeypatch.setattr(tree, "can_list_children", lambda: True)
+    monkeypatch.setattr(tree, "children", children)
+    monkeypatch.setattr(tree, "read_entry", table.get)
+    assert [found.pid for found in tree.walk((1,))] == [10, 11, 12]
+
+
 class World:
     """Processes that stop and die on request, and fork before they stop."""
 
