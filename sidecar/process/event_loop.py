@@ -12,26 +12,57 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if sys.platform == "win32":
+    from asyncio import IocpProactor as _Wait
+    from asyncio import ProactorEventLoop as _Loop
+
     from .platform import awake_time
 else:
+    from asyncio import SelectorEventLoop as _Loop
+    from selectors import DefaultSelector as _Wait
     from time import monotonic as awake_time  # without a wrapper of ours: each ping reads it four times
 
 _PUNCTUAL = 2.0  # seconds; if a wait ends later than that, the process was frozen
 
 
-def overslept(began: float, timeout: float | None) -> float:
-    """Returns the seconds by which a wait overran because SIGSTOP, a debugger, a paused container or Windows' standby froze this process.
+class _TimedWait(_Wait):
+    """Adds up the seconds by which waits overran because SIGSTOP, a debugger, a paused container or Windows' standby froze this process.
 
     Unlike during a sleep, the system's clock went on.
     """
-    late = awake_time() - began - timeout if timeout is not None else 0.0
-    return late if late > _PUNCTUAL else 0.0
 
+    frozen = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        began = awake_time()
+        ready = super().select(timeout)  # type: ignore[arg-type,unused-ignore]  # typeshed lacks float for Windows
+        self._count_overrun(began, timeout)
+        return ready
+
+    def _count_overrun(self, began: float, timeout: float | None) -> None:
+        if timeout is not None and (late := awake_time() - began - timeout) > _PUNCTUAL:
+            self.frozen += late
+
+
+class _EventLoop(_Loop):
+    """Its clock leaves out the seconds in which this process was frozen, and on Windows those of the machine's sleep.
+
+    The clocks of Linux and macOS stand still during a sleep, and so do Windows' own waits (WaitForSingleObject, since Windows 8).
+    """
+
+    def __init__(self, wait: _TimedWait | None = None) -> None:
+        self._wait = wait or _TimedWait()
+        super().__init__(self._wait)
+
+    def time(self) -> float:
+        return awake_time() - self._wait.frozen
+
+
+create_event_loop: Callable[[], asyncio.AbstractEventLoop] = _EventLoop
 
 if sys.platform == "linux":
     import os
     import select
-    from selectors import EpollSelector, SelectorKey
+    from selectors import SelectorKey
     from typing import TypeVarTuple
 
     if TYPE_CHECKING:
@@ -39,12 +70,11 @@ if sys.platform == "linux":
 
     _Ts = TypeVarTuple("_Ts")
 
-    class _Selector(EpollSelector):
+    class _Shortcut(_TimedWait):
         """Calls a reader itself if nothing else is ready and no callback is queued: the loop would call it next anyway."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.frozen = 0.0  # seconds in total
             self.readers: dict[FileDescriptorLike, Callable[..., Any]] = {}  # by descriptor
             self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
 
@@ -54,11 +84,10 @@ if sys.platform == "linux":
 
         def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
             if timeout is not None and timeout <= 0:  # callbacks are queued
-                return super().select(timeout)
+                return _Wait.select(self, timeout)
             began = awake_time()
             ready = self._epoll.poll(timeout, 2)
-            if timeout is not None and awake_time() - began > timeout + _PUNCTUAL:  # as overslept, without the call
-                self.frozen += overslept(began, timeout)
+            self._count_overrun(began, timeout)
             if len(ready) == 1 and ready[0][1] == select.EPOLLIN and (reader := self.readers.get(ready[0][0])):
                 try:
                     reader()
@@ -66,15 +95,12 @@ if sys.platform == "linux":
                     context = {"message": f"Exception in callback {reader}", "exception": error}
                     asyncio.get_running_loop().call_exception_handler(context)
                 return []
-            return super().select(0) if ready else []
+            return _Wait.select(self, 0) if ready else []
 
-    class _EventLoop(asyncio.SelectorEventLoop):
+    class _ShortcutLoop(_EventLoop):
         def __init__(self) -> None:
-            self._shortcut = _Selector()
+            self._shortcut = _Shortcut()
             super().__init__(self._shortcut)
-
-        def time(self) -> float:
-            return awake_time() - self._shortcut.frozen
 
         def add_reader(self, fd: FileDescriptorLike, callback: Callable[[*_Ts], Any], *args: *_Ts) -> None:
             super().add_reader(fd, callback, *args)
@@ -84,50 +110,4 @@ if sys.platform == "linux":
             self._shortcut.readers.pop(fd, None)
             return super().remove_reader(fd)
 
-    create_event_loop: Callable[[], asyncio.AbstractEventLoop] = _EventLoop
-elif sys.platform == "win32":
-
-    class _Proactor(asyncio.IocpProactor):
-        frozen = 0.0
-
-        def select(self, timeout: float | None = None) -> Any:
-            began = awake_time()
-            ready = super().select(timeout)  # type: ignore[arg-type]  # typeshed lacks float
-            self.frozen += overslept(began, timeout)
-            return ready
-
-    class _EventLoop(asyncio.ProactorEventLoop):
-        """On Windows Python's clock goes on while the machine sleeps.
-
-        The clocks of Linux and macOS stand still, and so do Windows' own waits (WaitForSingleObject, since Windows 8).
-        """
-
-        def __init__(self) -> None:
-            self._waits = _Proactor()
-            super().__init__(self._waits)
-
-        def time(self) -> float:
-            return awake_time() - self._waits.frozen
-
-    create_event_loop = _EventLoop
-else:
-    from selectors import DefaultSelector, SelectorKey
-
-    class _Selector(DefaultSelector):
-        frozen = 0.0
-
-        def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-            began = awake_time()
-            ready = super().select(timeout)
-            self.frozen += overslept(began, timeout)
-            return ready
-
-    class _EventLoop(asyncio.SelectorEventLoop):
-        def __init__(self) -> None:
-            self._waits = _Selector()
-            super().__init__(self._waits)
-
-        def time(self) -> float:
-            return awake_time() - self._waits.frozen
-
-    create_event_loop = _EventLoop
+    create_event_loop = _ShortcutLoop
