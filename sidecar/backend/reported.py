@@ -65,11 +65,7 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
 def debugger_ports(output: str, command: Sequence[str]) -> set[int]:
     """Where the backend listens for a debugger, as Node, Java, Delve and Ruby print it, or as the command of debugpy sets it."""
     text = "\n".join((output, " ".join(command)))
-    return (
-        {int(port) for port in re.findall(_DEBUGGER, text)}
-        if re.search(r"(?i)debug|dt_socket|API server", text)
-        else set()
-    )
+    return {int(port) for port in re.findall(_DEBUGGER, text)}
 
 
 def other_protocols(output: str, command: Sequence[str]) -> set[int]:

@@ -55,7 +55,7 @@ _ATTEMPT = r"""(?ix)
     | \bBindException:
     | \b (?: could \s not | couldn't | cannot | can't | unable \s to | failed \s to ) \s (?:bind|listen) \b .* (?: \bport \W{0,3} | [\]\w.*]: ) \d{2}
     """
-_BESIDE = r"(?i)\bstarting inspector on\b"  # Node goes on without it
+_INSPECTOR = r"(?i)\bstarting inspector on\b"  # Node goes on without it
 _NO_ADDRESS = r"(?i)assign requested address|EADDRNOTAVAIL|address family|EAFNOSUPPORT|no such host"
 _PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|already\s(?:used|bound)|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\s(?:port\s|[\w.\[\]:]+:){port}\b"
 _PORTS = r"""(?ix)
@@ -112,7 +112,7 @@ def _failures(text: str, port: str) -> tuple[list[_Failure], list[_Failure]]:
 def _reason(line: str, before: list[str], port_in_use: str) -> BindFailure | None:
     if re.search(_FORBIDDEN, line):
         return "forbidden"
-    if re.search(_UNIX_SOCKET, line) or re.search(_BESIDE, line):
+    if re.search(_UNIX_SOCKET, line) or re.search(_INSPECTOR, line):
         return None
     if re.search(_IN_USE, line) or re.search(port_in_use, line):
         return "in_use"

@@ -192,6 +192,11 @@ def interpreter_of(start: bytes) -> str:
     return os.fsdecode(words[0]) if words else ""
 
 
+def is_batch(path: str | Path) -> bool:
+    """Whether cmd.exe runs the file. Windows drops dots and blanks at a name's end."""
+    return str(path).lower().rstrip(". ").endswith((".bat", ".cmd"))
+
+
 def interpreter_for(path: str | Path) -> str:
     """Returns the command words that run a file with this extension; empty for any other."""
     return _INTERPRETERS.get(os.path.splitext(path)[1].lower(), "")

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...core.cause import Cause
 from ..platform import SYSTEM
 from ..platform.machine import machine
-from . import interpreter_for, interpreter_of, read_start
+from . import interpreter_for, interpreter_of, is_batch, read_start
 
 _HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 _WINDOWS_BUILD = "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged."
@@ -19,7 +19,6 @@ _OPENED = {
         "it is an installer package, not a program", "Install it, and set the path of the installed program."
     ),
 }
-_BATCH = {".bat", ".cmd"}
 _OTHER_BUILD = "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
 _FIRST_LINE = (
     "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
@@ -80,7 +79,7 @@ def _on_windows(path: Path, head: bytes) -> Cause | None:
     if words:
         remedy = f'Start it with its interpreter: backend.command = [{words}, "{path}", …].'
         return Cause("it is a script or library, not a program", remedy)
-    if path.suffix.lower() in _BATCH:
+    if is_batch(path):
         return None
     if path.suffix.lower() in _OPENED:
         return _OPENED[path.suffix.lower()]

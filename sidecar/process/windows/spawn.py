@@ -15,6 +15,7 @@ import time
 
 from ...errors import SidecarError
 from ...fields import Fields
+from ..executability import is_batch
 from ..executability import windows as refusal
 from . import jobs, win32
 from .command_line import batch_line, command_line
@@ -121,7 +122,7 @@ def _short_form(path: str) -> str:
 def _image_and_line(program: str, arguments: tuple[str, ...]) -> tuple[str, str]:
     """Returns program and command line for CreateProcess, which would run a batch file without quoting for cmd.exe."""
     short = program if len(program) <= _MAX_PATH else _short_form(program)
-    if not program.lower().rstrip(". ").endswith((".bat", ".cmd")):
+    if not is_batch(program):
         return short, command_line([program, *arguments])
     from ..platform.machine import system_folder
 
