@@ -43,6 +43,10 @@ _MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[)|[\w@./:-
 _BY_STATUS = {row.kind: Cause(row.cause, row.remedy, row.kind) for row in reversed(ROWS)}
 _BY_STATUS |= {cause.kind: cause for cause in STATUSES}
 _KILLED = _BY_STATUS["killed"]
+# TypeScript in a version of Node.js that does not remove types, below the place
+_TYPED = r".*\.[cm]?tsx?:\d+\nSyntaxError: (?:.*\n)*?Node\.js v(?:1\d|2[01])\."
+# What Node prints when it aborts; the stacks below the words say nothing
+_NODE_TRACE = r"(?m)^ {0,2}\d+: .*|^-+ \w+ stack trace -+$"
 # Statuses for which the last line may say more
 _QUOTING = {
     "aborted": "The backend aborted",
@@ -82,7 +86,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         found is not None
         and found is by_status
         and status.kind in _QUOTING
-        and (said := quote_last(output[-LAST_WORDS:]))
+        and (said := quote_last(re.sub(_NODE_TRACE, "", output[-LAST_WORDS:])))
     ):
         found = found._replace(cause=f"{_QUOTING[status.kind]}; {said.rstrip('.')}.")
     return found._replace(fatal=fatal) if found is not None else None
@@ -156,6 +160,8 @@ def _line_of(match: re.Match[str]) -> str:
 def _describe(fatal: Fatal) -> Cause:
     what = ": ".join(part for part in (fatal.type, fatal.message) if part).rstrip(" .:")
     frame = f", at {fatal.frame}" if fatal.frame else ""
+    if re.match(_TYPED, f"{fatal.frame}\n{fatal.text}"):
+        return _BY_STATUS["module_kind"].filled(line=f"{what}{frame}")
     sentence = f"The backend crashed with {RUNTIMES[fatal.kind].words}{f': {what}' if what else ''}{frame}"
     kind = fatal.kind if fatal.kind in {"failfast", "overflow"} else "exception"
     return Cause(sentence + ("" if sentence.endswith((".", "…")) else "."), REPORT, kind)

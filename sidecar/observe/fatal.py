@@ -23,7 +23,8 @@ _MARKER = re.compile(
     | ^thread\ '[^']*'(?:\ \(\d+\))?\ panicked\ at\ (?P<rust>.*)$
     | ^terminate\ called\ after\ throwing\ an\ instance\ of\ '(?P<cpp>[^']+)'
     | ^(?P<ruby>(?>\S.*?:\d+:in\ [`'])(?>.+?':\ ).*\ \([A-Z]\w*(?:::\w+)*\))$
-    | ^(?:Uncaught\ )?(?P<node>[A-Z]\w*Error|Error(?=.*\n(?:.*\n){0,80}?Node\.js\ v\d))(?:\ \[\w+\])?(?::\ .*)?(?=\n(?:(?!\ {4}at\ ).*\n){0,8}\ {4}at\ )
+    | ^(?:Uncaught\ |<ref\ \*\d+>\ )?(?P<node>[A-Z]\w*Error|Error(?=.*\n(?:.*\n){0,80}?Node\.js\ v\d))(?:\ \[\w+\])?(?::\ .*)?
+      (?=\n(?:(?!\ {4}at\ ).*\n){0,8}(?:\ {4}at\ |(?:(?!\ {4}at\ ).*\n){1,80}?\ {4}at\ (?:.*\n){1,80}?Node\.js\ v\d))
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -54,7 +55,8 @@ _NATIVE = r"""(?mx)
 _LOGGED = r"(?m)^.{0,200}?(?<![\w.$])(?<!---> )(?P<type>(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error)|(?:[A-Z]\w*)?Error)(?: \(0x\w+\))?(?=:|$)(?=.*(?:\n.*){0,8}?\n[ \t]+at )"
 _OF_STACK = r"[ \t]+at |[ \t]+(?:---|\.\.\.) |Caused by: |[ \t]*$"
 _MAX_AFTER = 5  # lines after it: a host logs that it shuts down
-_RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
+_RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:")
+_OF_NODE = re.compile(r"\((?:node:|<anonymous>\)$)")  # where the function is: Node's own files, or V8
 
 
 class Fatal(NamedTuple):
@@ -143,7 +145,8 @@ def _message(text: str) -> str:
 
 def _frame(text: str) -> str:
     frames = [frame.rstrip().removesuffix(" {") for frame in _FRAME.findall(text)]  # Node adds a brace
-    return next((frame for frame in frames if not frame.startswith(_RUNTIME_FRAMES)), frames[0] if frames else "")
+    own = (frame for frame in frames if not frame.startswith(_RUNTIME_FRAMES) and not _OF_NODE.search(frame))
+    return next(own, frames[0] if frames else "")
 
 
 # Stacks ------------------------------------------------------------------------------------------------------------------

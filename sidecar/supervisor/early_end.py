@@ -22,6 +22,7 @@ from .unready import other_port_taken, what_was_denied
 STDIN_SECONDS = 2.0  # within this time a backend that reads stdin has seen its end
 _LAST_WORDS = 4096  # characters at the end of the output; an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
+_UNSETTLED = 13  # https://nodejs.org/api/process.html#exit-codes
 _SIGABRT = 6  # how .NET exits after an unhandled exception
 _ASKED = r"(?m)EOFError: EOF when reading a line|, in _raw_input$"  # Python's input(), getpass()
 _ABORTED = (
@@ -73,6 +74,7 @@ _FOUND = {
     "clean": Cause("The backend exited by itself, without an error.", f"{_IF_MEANT} {_OPEN_STDIN} Otherwise check its log.", "clean_exit"),
     "worker": Cause("Its process {pid}, which listened on its port, ended; then its first process exited with code 0, whatever had ended that one.{said}", f"Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user.{{stdin}} {_IF_MEANT}", "worker_ended"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
+    "unsettled": Cause("Nothing was left to do for the backend while its module waited (await at its top level), so Node.js exited.", "Look for a promise that never settles, such as a connection that closes without an error event.", "unsettled_await"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
     "unfilled": Cause("{why}.{said}", "Write {meant} instead of {word}.", "unfilled"),
     "not_on_path": Cause("The program {program}, which the backend starts, was not found on PATH, but it is installed: {path}.", "{desktop} Set PATH in backend.env so that it contains {folder}, or ship the program with the app.", "command_missing"),
@@ -95,7 +97,16 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     other = _cut_off(run) or denied or _other_port(run, settings)
     if other is not None or run.ready_at is not None or run.status.signal is not None:
         return other
-    return _unfilled(run, settings) or _usage(run) or _script(run) or _not_on_path(run)
+    return _unfilled(run, settings) or _usage(run) or _script(run) or _not_on_path(run) or _unsettled(run)
+
+
+def _unsettled(run: Run) -> Cause | None:
+    """Node.js 20 and older say nothing, so that only the status is left; other programs give 13 another meaning."""
+    assert run.status is not None
+    assert run.spec is not None
+    is_node = Path(run.spec.command[0]).stem == "node" and not run.output.strip()
+    is_it = run.status.code == _UNSETTLED and (is_node or "unsettled top-level await" in run.output)
+    return _FOUND["unsettled"] if is_it else None
 
 
 def _clean_end(run: Run, settings: Settings) -> Cause | None:

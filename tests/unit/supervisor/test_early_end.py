@@ -311,6 +311,25 @@ def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_not_a_daemon(tmp
     assert explain_early_end(structs.replace(run, lasted=3.1), Settings()) is None
 
 
+@pytest.mark.parametrize(
+    ("program", "said", "known"),
+    [
+        ("/usr/bin/node", "", True),
+        ("npm", "Warning: Detected unsettled top-level await at file:///app/x.mjs:1\nawait db\n^\n", True),
+        ("/usr/bin/node", "bad licence\n", False),
+        ("/opt/server", "", False),
+    ],
+)
+def test_nodes_own_status_of_a_module_that_waits_for_ever(
+    tmp_path: Path, program: str, said: str, *, known: bool
+) -> None:
+    spec = LaunchSpec((program, "x.mjs"), str(tmp_path), {})
+    (tmp_path / "x.mjs").touch()
+    why = explain_early_end(structs.replace(ended(cwd=tmp_path, code=13, output=said), spec=spec), Settings())
+    assert (why is not None) is known
+    assert why is None or "never settles" in why.remedy
+
+
 def test_a_script_inside_an_asar_is_said_to_be_for_electron_alone(tmp_path: Path) -> None:
     why = explain_early_end(ended("resources/app.asar/server.py", cwd=tmp_path, code=1), Settings())
     assert "Unpack the backend" in why.remedy
