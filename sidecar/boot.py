@@ -76,12 +76,10 @@ def _check_limit() -> None:
 
 
 def _install_early_signal_handlers(boot: Boot) -> None:
-    """Remembers a termination signal until it can be handled; the default action would kill the sidecar.
+    """Remembers a termination signal until it can be handled; the default action would kill the sidecar."""
 
-    Our parent may block or ignore any signal (programs that use Swift or GCD block, nohup ignores), and we would inherit
-    that: SIGTERM would do nothing and SIGCHLD would not arrive. An ignored SIGHUP stays ignored, as nohup(1) intends.
-    """
-
+    # Our parent may block or ignore any signal (programs that use Swift or GCD block, nohup ignores), and we would inherit
+    # that: SIGTERM would do nothing and SIGCHLD would not arrive. An ignored SIGHUP stays ignored, as nohup(1) intends.
     def remember(_number: int, _frame: object) -> None:
         boot.interrupted = True
 

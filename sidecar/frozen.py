@@ -14,11 +14,9 @@ _REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar ru
 
 
 def shed_loader() -> None:
-    """Restores the original environment: children inherit it, and a backend would load the sidecar's libraries.
-
-    The loader sets the search path for libraries and adds ``_PYI_`` variables. The sidecar itself no longer needs
-    either: the system's loader read the path at the start, and Windows finds a module's libraries next to it.
-    """
+    """Restores the original environment: children inherit it, and a backend would load the sidecar's libraries."""
+    # The loader sets the search path for libraries and adds ``_PYI_`` variables. The sidecar itself no longer needs
+    # either: the system's loader read the path at the start, and Windows finds a module's libraries next to it.
     for name in [name for name in os.environ if name.startswith("_PYI_") or name == "_MEIPASS2"]:
         del os.environ[name]
     from .process.platform.libraries import restore_search_path

@@ -12,11 +12,9 @@ T = TypeVar("T")
 
 
 def start_thread(work: Callable[[], object]) -> None:
-    """Runs ``work`` in a daemon thread. Raises RuntimeError if the system is out of processes or memory.
-
-    Does not use threading, which waits until the thread runs: a thread without memory for its first step dies silently, and the
-    caller would wait forever (cpython#140746).
-    """
+    """Runs ``work`` in a daemon thread. Raises RuntimeError if the system is out of processes or memory."""
+    # Does not use threading, which waits until the thread runs: a thread without memory for its first step dies silently, and the
+    # caller would wait forever (cpython#140746).
     _thread.start_new_thread(work, ())
 
 
@@ -29,11 +27,9 @@ def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *argu
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Runs ``work`` in a daemon thread and returns a future of the running loop for its result or exception.
-
-    The loop's executor (``asyncio.to_thread``) is not suitable: its threads are joined at exit, so a dead disk, an elevation
-    prompt or a process that does not end would keep the sidecar from exiting.
-    """
+    """Runs ``work`` in a daemon thread and returns a future of the running loop for its result or exception."""
+    # The loop's executor (``asyncio.to_thread``) is not suitable: its threads are joined at exit, so a dead disk, an elevation
+    # prompt or a process that does not end would keep the sidecar from exiting.
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 

@@ -78,10 +78,8 @@ class FirewallChannels(Struct, frozen=True):
         return self.settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
-        """Returns the program that listens, else the backend's executable, which may be a launcher (npm.cmd, uvicorn.exe); empty if none.
-
-        Resolves links and drives of subst, which exist in one session only (DefineDosDevice).
-        """
+        """Returns the program that listens, else the backend's executable, which may be a launcher (npm.cmd, uvicorn.exe); empty if none."""
+        # Resolves links and drives of subst, which exist in one session only (DefineDosDevice).
         run = self.supervisor.current
         listening = program_of(run.server) if run is not None and run.server is not None else ""
         try:

@@ -54,10 +54,8 @@ def serve_command() -> list[str]:
 
 
 def isolated_python(module: str, arguments: str = "") -> list[str]:
-    """Returns the command that runs ``main`` of a module of this package, installed or not, in a new interpreter.
-
-    ``-I``: no code comes from the working directory, PYTHONPATH or PYTHONSTARTUP; the backend inherits the environment unchanged.
-    """
+    """Returns the command that runs ``main`` of a module of this package, installed or not, in a new interpreter."""
+    # ``-I``: no code comes from the working directory, PYTHONPATH or PYTHONSTARTUP; the backend inherits the environment unchanged.
     code = _RUN.format(module=module, arguments=arguments)
     return [sys.executable, "-I", "-c", code, str(Path(__file__).resolve().parents[2])]
 

@@ -22,11 +22,9 @@ _SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control se
 
 @contextmanager
 def pressed_keys(on_key: Callable[[str], None]) -> Iterator[bool]:
-    """Passes each key to ``on_key``, in lower case, on the loop's thread. Yields whether a person presses them.
+    """Passes each key to ``on_key``, in lower case, on the loop's thread. Yields whether a person presses them."""
 
-    Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none.
-    """
-
+    # Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none.
     def press(data: bytes) -> None:
         for key in keys_in(data):
             on_key(key)

@@ -35,8 +35,6 @@ def without_controls(text: str) -> str:
 
 
 def without_half(output: bytes) -> bytes:
-    """Drops the partial first line of output that was cut off; if it is the only line, its first word (a word of 4 KiB is not a secret).
-
-    Half a secret would not be recognised, nor a whole one whose name was cut off.
-    """
+    """Drops the partial first line of output that was cut off; if it is the only line, its first word (a word of 4 KiB is not a secret)."""
+    # Half a secret would not be recognised, nor a whole one whose name was cut off.
     return output.partition(b"\n")[2] or re.sub(rb"\A[^\s,;&]{0,4096}+[\s,;&]", b"", output)

@@ -98,11 +98,9 @@ class Plan:
 
 
 def plan(snapshot: Snapshot, program: str, rule_name: str) -> Plan:
-    r"""Decides what to do; pure. Raises as ``add_rule``.
-
-    The helper is Windows' own cmd, because no program of the user can change that file between the prompt and the run. Both texts
-    in the line were checked; ``/d`` skips AutoRun, ``/v:off`` leaves ``!`` alone.
-    """
+    """Decides what to do; pure. Raises as ``add_rule``."""
+    # The helper is Windows' own cmd, because no program of the user can change that file between the prompt and the run. Both texts
+    # in the line were checked; ``/d`` skips AutoRun, ``/v:off`` leaves ``!`` alone.
     stale = tuple(rule for rule in _own_rules(snapshot, program) if rule.store == "local")
     add = add_rule(program, rule_name)
     system = system_folder() + "\\"  # never from a variable, which the program that starts the app could set

@@ -194,10 +194,8 @@ _ICU = Library("libicu", "libicuuc.so.", f"Install libicu (Debian, Ubuntu: the p
 
 
 def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
-    """Whether a .NET backend with that environment finds the libraries that even a self-contained one needs (.NET's prerequisites on Linux).
-
-    They are searched by name and never loaded, because loading runs their code in the sidecar.
-    """
+    """Whether a .NET backend with that environment finds the libraries that even a self-contained one needs (.NET's prerequisites on Linux)."""
+    # They are searched by name and never loaded, because loading runs their code in the sidecar.
     if not MAY_LACK_LIBRARIES:
         return Check("libraries", "ok", "No library check needed: this system includes what a .NET backend needs")
     try:
@@ -223,10 +221,8 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
 
 
 def dotnet_kind(program: Path) -> str | None:
-    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs. Raises OSError.
-
-    Reads in pieces: a mapped file would block other threads, and kill this process (SIGBUS) if it is rewritten meanwhile.
-    """
+    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs. Raises OSError."""
+    # Reads in pieces: a mapped file would block other threads, and kill this process (SIGBUS) if it is rewritten meanwhile.
     settings = program.with_name(program.name + ".runtimeconfig.json")
     hosted = invariant = False
     with program.open("rb") as file:

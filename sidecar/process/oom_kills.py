@@ -15,11 +15,9 @@ def read(root: str = "/") -> Counts:
 
 
 def was_killed(before: Counts, after: Counts, status: ExitStatus) -> bool | None:
-    """Whether the run between the two readings was killed because memory ran out; None if unknown.
-
-    The kernel uses SIGKILL (137 from a shell); with another status a launcher may have outlived its program. An unchanged counter
-    rules an out-of-memory kill out; a higher system-wide count may concern other processes.
-    """
+    """Whether the run between the two readings was killed because memory ran out; None if unknown."""
+    # The kernel uses SIGKILL (137 from a shell); with another status a launcher may have outlived its program. An unchanged counter
+    # rules an out-of-memory kill out; a higher system-wide count may concern other processes.
     if before[0] is not None and after[0] is not None and after[0] > before[0]:
         return True
     if status.signal != 9 and status.code != 137:

@@ -83,10 +83,8 @@ def can_drop_capabilities() -> bool:
 
 
 def drop_capabilities() -> None:
-    """Ensures that from the next execve on, this process and its descendants have no capability and can get none, not even as root.
-
-    Call forbid_new_privileges too: only root may change the bounding set, and with it other users do not need to.
-    """
+    """Ensures that from the next execve on, this process and its descendants have no capability and can get none, not even as root."""
+    # Call forbid_new_privileges too: only root may change the bounding set, and with it other users do not need to.
     try:
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError:  # the kernel is older than 4.3

@@ -151,10 +151,8 @@ def with_output(run: Run, last_output: Callable[[], str]) -> Run:
 
 
 def is_reached(socket: ListeningSocket) -> bool:
-    """Whether a connection to 127.0.0.1 reaches the socket. On [::1], or on [::] for IPv6 only, it leaves 127.0.0.1 to any program.
-
-    The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, because a host in it cannot be an IPv6 address (CSP3, 2.3.1).
-    """
+    """Whether a connection to 127.0.0.1 reaches the socket. On [::1], or on [::] for IPv6 only, it leaves 127.0.0.1 to any program."""
+    # The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, because a host in it cannot be an IPv6 address (CSP3, 2.3.1).
     return socket.address in _REACHED and not socket.only_ipv6
 
 

@@ -25,10 +25,8 @@ if sys.platform == "win32":
         )
 
     def _native_machine() -> str:
-        """Returns the real processor: an x64 program that ARM64 emulates sees only the variables of an x64 machine.
-
-        Source: IsWow64Process2, available since Windows 10 1511; empty before that, and for an unknown processor.
-        """
+        """Returns the real processor: an x64 program that ARM64 emulates sees only the variables of an x64 machine."""
+        # Source: IsWow64Process2, available since Windows 10 1511; empty before that, and for an unknown processor.
         import ctypes
 
         this_process, process, native = ctypes.c_void_p(-1), ctypes.c_ushort(), ctypes.c_ushort()

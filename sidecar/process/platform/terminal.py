@@ -55,10 +55,8 @@ else:
 
     @contextmanager
     def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
-        """Context manager that reports what is typed, in UTF-8, on the running loop's thread, without echo or line editing.
-
-        Ctrl+C keeps its effect. Ctrl+Z is disabled: it would return the terminal to the shell in our mode.
-        """
+        """Context manager that reports what is typed, in UTF-8, on the running loop's thread, without echo or line editing."""
+        # Ctrl+C keeps its effect. Ctrl+Z is disabled: it would return the terminal to the shell in our mode.
         import termios
 
         loop = asyncio.get_running_loop()

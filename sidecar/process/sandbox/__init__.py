@@ -102,11 +102,9 @@ def is_labelled(request: SandboxRequest, path: str) -> bool:
 
 
 def profile(request: SandboxRequest, writable: list[str]) -> str:
-    """Returns the profile for macOS' sandbox-exec(1), in its own language.
-
-    Apple documents neither; this uses the terms of Apple's own profiles (/System/Library/Sandbox/Profiles). Later rules
-    win. Paths must not contain links: /private/tmp, not /tmp.
-    """
+    """Returns the profile for macOS' sandbox-exec(1), in its own language."""
+    # Apple documents neither; this uses the terms of Apple's own profiles (/System/Library/Sandbox/Profiles). Later rules
+    # win. Paths must not contain links: /private/tmp, not /tmp.
     places = [f"(subpath {_quoted(os.path.realpath(path))})" for path in writable]
     places += [f"(literal {_quoted(path)})" for path in _DEVICES]
     lines = [

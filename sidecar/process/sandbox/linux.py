@@ -84,10 +84,8 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
 
 
 def own_folders(request: SandboxRequest, writable: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Returns the folders of the program and of its #! interpreter, as named and with links resolved, ``lib`` next to ``bin``, and the working folder; then notes.
-
-    If the backend may change the program, its target and interpreter get no access: as a link or in its #! line it could name any.
-    """
+    """Returns the folders of the program and of its #! interpreter, as named and with links resolved, ``lib`` next to ``bin``, and the working folder; then notes."""
+    # If the backend may change the program, its target and interpreter get no access: as a link or in its #! line it could name any.
     named, programs, notes = [request.program], [request.program], []
     if os.path.isabs(interpreter := interpreter_of(read_start(Path(request.program)))):  # noqa: PTH117 -- strings
         named.append(interpreter)

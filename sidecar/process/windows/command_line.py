@@ -13,10 +13,8 @@ def command_line(words: list[str]) -> str:
 
 
 def batch_line(words: list[str]) -> str | None:
-    """Returns a line with which cmd.exe runs only a batch file with these arguments; None: cmd.exe would change one of them.
-
-    /d: no AutoRun commands of the user; /s: the text between the outermost quotation marks is taken literally.
-    """
+    """Returns a line with which cmd.exe runs only a batch file with these arguments; None: cmd.exe would change one of them."""
+    # /d: no AutoRun commands of the user; /s: the text between the outermost quotation marks is taken literally.
     if any(not _CHANGED.isdisjoint(word) for word in words):
         return None
     program, *arguments = words

@@ -67,10 +67,8 @@ def depth_of(text: str, start: int) -> int:
 
 
 def _quoted(text: str, opening: re.Match[str]) -> Value:
-    """The value up to the same quote with as many backslashes before it, or to the end of the line if it is never closed.
-
-    Each level of nested text doubles the backslashes and adds one: fewer end an outer text, more belong to an inner one.
-    """
+    """The value up to the same quote with as many backslashes before it, or to the end of the line if it is never closed."""
+    # Each level of nested text doubles the backslashes and adds one: fewer end an outer text, more belong to an inner one.
     start = opening.end()
     if opening["quote"] is None or len(opening["quote"]) > 1:
         end = text.find(opening[0], start, start + _MAX_VALUE)
