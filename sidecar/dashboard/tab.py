@@ -16,7 +16,6 @@ from ..console.client import RemoteError, SidecarLostError
 from ..rpc.outbox import Outbox
 from ..wire.channels import EVENTS
 from ..wire.messages import Cancel, ErrorBody, ErrorMessage, EventMessage, Hello, Id, Response, Wire
-from .channels import FORWARDED, SERVED, SUBSCRIBE
 
 MAX_REQUEST = 64 * 1024  # bytes; the page's requests take about a hundred
 MAX_IN_FLIGHT = 64
@@ -24,6 +23,31 @@ CONGESTED = 500  # waiting messages; above this, the overflow policy of each eve
 MAX_UNSENT = 16 * 1024 * 1024  # bytes; a tab with more unread is disconnected, and reconnects when it runs again
 COALESCE = 0.03  # seconds between two frames: a flood takes few large ones, and the delay is invisible
 LOST = "SIDECAR_EXITED"
+
+# Least privilege: only what the page uses. Omitted on purpose: sidecar:shutdown (the command that started the sidecar
+# ends it, with its own limits), sidecar:power (a browser is not notified of a suspend), sidecar:info (it has the
+# settings), backend:createFirewallRule (requests administrator rights).
+FORWARDED = frozenset(
+    {
+        "backend:start",
+        "backend:stop",
+        "backend:restart",
+        "backend:status",
+        "backend:ping",
+        "backend:providerStatus",
+        "backend:logs",
+        "backend:resources",
+        "backend:crashReports",
+        "backend:crashReport",
+        "backend:diagnose",
+        "runtime:getBootstrap",
+    }
+)
+
+# Handled separately for each tab: another tab may still want what one unsubscribes from.
+SUBSCRIBE = "sidecar:subscribe"
+UNSUBSCRIBE = "sidecar:unsubscribe"
+SERVED = FORWARDED | {SUBSCRIBE, UNSUBSCRIBE}
 
 
 class TabRequest(Wire, frozen=True, tag_field="type", tag="request"):

@@ -47,26 +47,24 @@ def create_notify_channel(folder: Path) -> NotifyChannel | None:
     return None
 
 
+def _sockets() -> Any:
+    if sys.platform == "linux":
+        from . import sockets
+    elif sys.platform == "win32":
+        from .windows import sockets
+    else:
+        from . import portable as sockets
+    return sockets
+
+
 def find_listener(port: int) -> list[ListeningSocket]:
     """Returns the sockets that listen on a TCP port, machine-wide; ``pid`` is None if the system does not report it. Empty: no process."""
-    if sys.platform == "linux":
-        from .sockets import find_listener as find
-    elif sys.platform == "win32":
-        from .windows.sockets import find_listener as find
-    else:
-        from .portable_sockets import find_listener as find
-    return find(port)
+    return _sockets().find_listener(port)  # type: ignore[no-any-return]
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     """Returns the TCP sockets on which these processes listen; None if the system does not report them."""
-    if sys.platform == "linux":
-        from .sockets import find_listeners_of as find
-    elif sys.platform == "win32":
-        from .windows.sockets import find_listeners_of as find
-    else:
-        from .portable_sockets import find_listeners_of as find
-    return find(pids)
+    return _sockets().find_listeners_of(pids)  # type: ignore[no-any-return]
 
 
 def process_name(pid: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The process table without /proc: the same functions as tree.py, through psutil; and a memory of the tree.
+"""The process table without /proc: the same functions as tree.py, through psutil; a memory of the tree; and sockets.
 
 Without a subreaper, ancestry is lost when a parent ends. So the tree is read repeatedly, and what was seen stays known. A
 process is ours if its parent is, if one of ours opened its session, or if our marker is in its environment. A process escapes
@@ -10,16 +10,19 @@ from __future__ import annotations
 import os
 import sys
 
+import psutil
+
 from .tree import Entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import Any
+
+    from .base import ListeningSocket
 
 
 def pids() -> list[int]:
-    import psutil
-
     return psutil.pids()
 
 
@@ -28,8 +31,6 @@ def table() -> dict[int, Entry]:
 
 
 def read_entry(pid: int) -> Entry | None:
-    import psutil
-
     try:
         process = psutil.Process(pid)
         with process.oneshot():
@@ -70,8 +71,6 @@ def send(entry: Entry, number: int) -> bool:
 
 
 def environment(pid: int) -> list[bytes]:
-    import psutil
-
     try:
         return [os.fsencode(f"{name}={value}") for name, value in psutil.Process(pid).environ().items()]
     except (psutil.Error, OSError):
@@ -109,3 +108,32 @@ class Memory:
                     known[entry.pid] = entry
         self._known = {entry.key: entry for entry in known.values()}
         return [entry for entry in known.values() if entry.alive]
+
+
+def find_listener(port: int) -> list[ListeningSocket]:
+    """Returns who listens on the port; macOS reports only processes of the same user, so others are missing."""
+    try:
+        found = _listening((item, item.pid) for item in psutil.net_connections("tcp"))
+    except psutil.AccessDenied:  # macOS, without root
+        found = [socket for pid in psutil.pids() for socket in find_listeners_of((pid,)) or ()]
+    return [socket for socket in found if socket.port == port]
+
+
+def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
+    """Returns the sockets on which these processes listen; None if the system does not report them."""
+    found: list[ListeningSocket] = []
+    for pid in pids:
+        try:
+            found += _listening((item, pid) for item in psutil.Process(pid).net_connections("tcp"))
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.Error:
+            return None
+    return found
+
+
+def _listening(connections: Iterable[tuple[Any, int | None]]) -> list[ListeningSocket]:
+    from .base import ListeningSocket  # the guardian does not load it
+
+    listening = ((item, pid) for item, pid in connections if item.laddr and item.status == "LISTEN")
+    return [ListeningSocket(item.laddr[0], item.laddr[1], pid) for item, pid in listening]

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 
 from sidecar.console import bundle
-from sidecar.dashboard import channels as dashboard
+from sidecar.dashboard import tab as dashboard
 from sidecar.settings.model import Limits
 from sidecar.wire.channels import CHANNELS
 from tools import PACKAGE, ROOT, read

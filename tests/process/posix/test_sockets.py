@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
+from sidecar.process import find_listener, find_listeners_of, portable, process_name
 from sidecar.process.base import ListeningSocket
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
@@ -92,7 +92,7 @@ async def test_a_tree_that_has_ended_listens_nowhere_before_its_end_was_reported
     assert run.listeners() == []
 
 
-@pytest.mark.parametrize("find", [find_listener, portable_sockets.find_listener])
+@pytest.mark.parametrize("find", [find_listener, portable.find_listener])
 def test_the_owner_of_a_port_is_found(find) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -100,7 +100,7 @@ def test_the_owner_of_a_port_is_found(find) -> None:
     assert find(port) == []
 
 
-@pytest.mark.parametrize("find", [find_listeners_of, portable_sockets.find_listeners_of])
+@pytest.mark.parametrize("find", [find_listeners_of, portable.find_listeners_of])
 def test_the_sockets_of_a_process_are_found_and_an_ended_one_has_none(find) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
-from sidecar.dashboard.channels import FORWARDED, SERVED, SUBSCRIBE, UNSUBSCRIBE
 from sidecar.dashboard.server import page_files
+from sidecar.dashboard.tab import FORWARDED, SERVED, SUBSCRIBE, UNSUBSCRIBE
 from sidecar.wire.channels import CHANNELS
 
 # Each with the reason why no page may have it.
