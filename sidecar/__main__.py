@@ -1,7 +1,5 @@
 """``python -m sidecar`` and the console script: starts ``serve`` directly, anything else through the command-line library."""
 
-from __future__ import annotations
-
 import gc
 import sys
 

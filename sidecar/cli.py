@@ -1,7 +1,5 @@
 """The command line: argv in, exit status out. ``boot`` handles ``serve``; this handles everything else."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

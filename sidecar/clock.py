@@ -1,7 +1,5 @@
 """Time stamps in the format of the protocol and the log."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """The click commands. Each runs the module of the same name, which is imported when the command runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Makes untrusted text safe to show: removes terminal control sequences and bidirectional controls."""
 
-from __future__ import annotations
-
 _SHOWN = {"\n": " ⏎ ", "\t": " "}
 
 

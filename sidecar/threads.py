@@ -1,7 +1,5 @@
 """Runs blocking work, which may never return, in a thread outside the event loop."""
 
-from __future__ import annotations
-
 import _thread
 import asyncio
 import errno

@@ -1,7 +1,5 @@
 """Turns what happens to the backend into notifications and log entries."""
 
-from __future__ import annotations
-
 from ..core import events as e
 from ..core.events import State
 from ..log import log

@@ -1,7 +1,5 @@
 """The backend's channels. Plain functions answer at once, coroutines after a wait."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Why a run failed: text, cause and remedy, from what is known about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from ..clock import iso

@@ -1,7 +1,5 @@
 """backend:diagnose: gathers the facts for the checks, and runs them."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,7 +1,5 @@
 """The end of the sidecar: what may request it, and the exit status."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The backend's output for clients: backend:logs, and backend:log for subscribers."""
 
-from __future__ import annotations
-
 import asyncio
 
 from ..observe.logs import BackendLog

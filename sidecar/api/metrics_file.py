@@ -1,7 +1,5 @@
 """``--metrics FILE``: keeps metrics in a file that Prometheus' node_exporter collects."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

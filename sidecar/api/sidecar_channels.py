@@ -1,7 +1,5 @@
 """The channels about the sidecar itself."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

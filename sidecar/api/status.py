@@ -1,7 +1,5 @@
 """What status and bootstrap report, read from the supervisor at the time of the request."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable

@@ -4,8 +4,6 @@ A connection that is kept open blocks every other client of a single-threaded se
 connections when it stops. connection.py describes what a new connection leaves behind.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import re

@@ -7,8 +7,6 @@ The side that sends FIN first keeps its port in TIME_WAIT, so:
   socket out of FIN_WAIT_2 without TIME_WAIT. By then we have read everything that it sent.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The listening socket that the sidecar keeps across all runs and passes to each of them (backend.socket = "pass")."""
 
-from __future__ import annotations
-
 import socket
 
 from ..process.platform.ports import LOOPBACK, set_server_options

@@ -1,7 +1,5 @@
 """Finds what a backend prints about itself: its address if it chose its port, and that it has started or is shutting down."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Sequence
 

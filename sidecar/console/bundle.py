@@ -1,7 +1,5 @@
 """Collects logs, crash reports and the diagnosis in one zip file, with secrets masked."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

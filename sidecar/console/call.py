@@ -1,7 +1,5 @@
 """``sidecar call``: sends one request to a temporary sidecar and prints the reply as JSON."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Sequence

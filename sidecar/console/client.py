@@ -1,7 +1,5 @@
 """A client for the command-line tools: uses the sidecar's stdin and stdout, as Electron does."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from asyncio import subprocess

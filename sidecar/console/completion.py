@@ -1,7 +1,5 @@
 """Shell completion by click, with support for the colon in channel names."""
 
-from __future__ import annotations
-
 import os
 
 import click

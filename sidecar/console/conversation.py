@@ -1,7 +1,5 @@
 """Turns recorded chunks into messages, and into a script of what the client sent and received. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """``sidecar demo``: runs a real sidecar with a small backend, crashes it once, and shows the recovery."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

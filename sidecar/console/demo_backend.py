@@ -1,7 +1,5 @@
 """The backend of ``sidecar demo``: a small web server on 127.0.0.1 that crashes on request."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

@@ -1,7 +1,5 @@
 """``sidecar doctor``: gets the diagnosis of a temporary sidecar and prints it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sys

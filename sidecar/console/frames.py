@@ -1,7 +1,5 @@
 """``sidecar frames``: prints a recording as text or JSON."""
 
-from __future__ import annotations
-
 import base64
 import shutil
 import sys

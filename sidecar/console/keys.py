@@ -1,7 +1,5 @@
 """Reads single key presses from stdin, and restores the terminal afterwards."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

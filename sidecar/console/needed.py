@@ -1,7 +1,5 @@
 """Loads the settings before a tool starts a sidecar, and checks that they name a backend."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

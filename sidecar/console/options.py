@@ -1,7 +1,5 @@
 """The options and arguments that commands share, and their completion. Names to complete are imported only when a shell asks."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Iterable, Sequence

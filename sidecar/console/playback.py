@@ -1,7 +1,5 @@
 """``sidecar replay --to-client``: plays the recorded sidecar for a client, without a sidecar or backend."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections import defaultdict

@@ -4,8 +4,6 @@ One thread per direction passes the bytes on as they arrive, and waits for its r
 file is as private as the system allows: a replay needs the exact bytes, secrets included.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -7,8 +7,6 @@
 Chunks, not messages: what is not a frame is recorded too. The checksum distinguishes damage from what a client sent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal

@@ -3,8 +3,6 @@
 With rich alone: Textual would replace this module and keys.py, but not the handling of lines, pipes, dumb terminals and job control.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterable

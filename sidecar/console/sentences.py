@@ -1,7 +1,5 @@
 """Formats the sidecar's events as text."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, NamedTuple
 

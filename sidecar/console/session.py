@@ -1,7 +1,5 @@
 """What ``watch`` and ``demo`` share: shows events as a live screen or line by line."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import time

@@ -3,8 +3,6 @@
 Another backend's port, crash reports and failures would mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The events that ``watch`` and ``demo`` have seen so far, and which part of the output ``watch`` shows. Pure."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The last ten minutes as rows of characters, one column per period: state, health, CPU and memory."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar

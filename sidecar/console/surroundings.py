@@ -1,7 +1,5 @@
 """Handles an unusual environment of a command: closed or unwritable streams, and termination signals."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

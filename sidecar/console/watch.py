@@ -1,7 +1,5 @@
 """``sidecar watch``: shows a real sidecar and its backend live in a terminal, or line by line elsewhere."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence

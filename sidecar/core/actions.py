@@ -1,7 +1,5 @@
 """What to do about an event: the lifecycle decides, and the supervisor carries it out."""
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 from ..errors import SidecarError

@@ -1,7 +1,5 @@
 """Whether the output of a backend says that it could not bind its port, in the words of the usual servers. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What can happen to the lifecycle. Facts have the number of their run; all times are from one clock."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """How a process ended, in numbers and in words."""
 
-from __future__ import annotations
-
 import signal as _signal
 
 from msgspec import Struct

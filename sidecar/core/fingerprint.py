@@ -1,7 +1,5 @@
 """A fingerprint per crash: the same on every machine and in every run, whatever the paths, numbers and addresses."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Turns single answers of the health endpoint into a status; a suspend does not count as a failure."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

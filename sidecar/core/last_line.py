@@ -1,7 +1,5 @@
 """The line of a backend's output that most likely says what is wrong. Pure."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """State x Event -> Actions: the one table that decides what happens to the backend. It does not act, and reads no clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

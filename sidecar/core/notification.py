@@ -1,7 +1,5 @@
 """What a backend reports about itself in one datagram, as to systemd: sd_notify(3). Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Whether and when a failed backend restarts."""
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 from ..settings.model import Restart

@@ -1,7 +1,5 @@
 """What a sandbox protects against, and how much of that a system enforces. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 

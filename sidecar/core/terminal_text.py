@@ -1,7 +1,5 @@
 """What a terminal would show of a program's output. Pure."""
 
-from __future__ import annotations
-
 import re
 
 # Patterns are compiled at first use, and re caches them: a successful start never needs them.

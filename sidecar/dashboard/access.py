@@ -1,7 +1,5 @@
 """Who may use the dashboard: a one-time token, the keys that tokens were exchanged for, and the headers of a request."""
 
-from __future__ import annotations
-
 import hmac
 import secrets
 from collections import deque

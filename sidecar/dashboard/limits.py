@@ -1,7 +1,5 @@
 """Limits the cost of connections: any program on the machine can open them, without a key."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast

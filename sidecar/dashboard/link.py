@@ -1,7 +1,5 @@
 """The sidecar behind the dashboard: starts it, replaces it when it dies, and passes its events to every tab."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """The command: starts and ends the sidecar, the server and the browser page."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

@@ -1,7 +1,5 @@
 """The web server: the page's files, the exchange of token for key, and the WebSocket. Loopback only."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One tab: a WebSocket whose text frames contain the protocol's messages as JSON."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import deque

@@ -1,7 +1,5 @@
 """Answers the firewall channels. On Windows these functions read the registry or wait for a person: call them in a thread."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Creates the rule for the backend: the plan, its execution through one elevated helper, and the result."""
 
-from __future__ import annotations
-
 import ntpath
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A firewall rule, parsed from its text in the registry (MS-GPFAS 2.2.2.19), and a snapshot of the registry's keys."""
 
-from __future__ import annotations
-
 import ntpath
 import re
 from collections.abc import Mapping

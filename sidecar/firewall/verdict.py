@@ -1,7 +1,5 @@
 """Judges TCP connections from other machines, for each profile; rules have no effect on loopback (KB 2771908). Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

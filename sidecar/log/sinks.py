@@ -1,7 +1,5 @@
 """Writes the log to stderr and the file, in one thread. Imported with loguru when the log is attached."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """Monitors the health of a ready run: by its endpoint, without one by its socket, or, if unmanaged, by its open port."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 

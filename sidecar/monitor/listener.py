@@ -1,7 +1,5 @@
 """Whose socket is on the run's port, and which port that is."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal

@@ -1,7 +1,5 @@
 """What the newest run reports about itself (backend.notify); only what is proven to come from it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Detects a run that will never use the passed socket (backend.socket = "pass") because it opens its own."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import Sequence

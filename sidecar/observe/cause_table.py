@@ -5,8 +5,6 @@ Windows, the .NET host and runtime, Kestrel, SQLite, Node, CPython and the JVM, 
 and ``remedy`` a name in braces stands for a group of the pattern, ``{line}`` for the line in which it was found.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..core.bind_failure import BindFailure

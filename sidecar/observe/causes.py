@@ -4,8 +4,6 @@ Signals and statuses alone mislead: a managed .NET crash on Linux is always sign
 and the status where the output cannot know (a SIGKILL leaves no last words).
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Runs the checks; also contains those of the backend's responses, of what it is given, of other sidecars and of earlier runs."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import time

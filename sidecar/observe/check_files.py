@@ -1,7 +1,5 @@
 """Checks of files and folders: the backend's program, its runtime, and where it writes. They may block on a disk."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Checks of what can block the app from a backend on 127.0.0.1."""
 
-from __future__ import annotations
-
 import errno
 import socket
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Crash reports on disk: written in a thread, listed and read for clients."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Explains what a sandbox denied: the last output names a path or a port, the rules decide whether it was the sandbox."""
 
-from __future__ import annotations
-
 import os
 import re
 

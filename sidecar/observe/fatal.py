@@ -1,7 +1,5 @@
 """Finds the last words of a failing program in its output: the unhandled exception, panic or traceback, and its stack. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

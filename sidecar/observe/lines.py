@@ -1,7 +1,5 @@
 """Turns the bytes of a terminal program into lines for people."""
 
-from __future__ import annotations
-
 from ..core.terminal_text import home_as_return, without_controls
 from ..process.platform import as_utf8
 

@@ -4,8 +4,6 @@ A thread writes from a bounded queue, so the backend never waits for a disk. Out
 read-only disk refuses, is dropped and counted, and the file notes that where it happened.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import stat

@@ -4,8 +4,6 @@ Everything here costs little per *chunk* and nothing per line until lines are re
 without slowing its supervision.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time

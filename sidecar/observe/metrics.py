@@ -1,7 +1,5 @@
 """A sidecar's metrics, in Prometheus' text format (prometheus.io, exposition formats). Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 

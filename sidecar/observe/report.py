@@ -1,7 +1,5 @@
 """The text of a crash report. Pure: facts in, text out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated

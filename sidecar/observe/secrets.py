@@ -1,7 +1,5 @@
 """The secrets that are known now: those of the settings, of our own environment, and of the newest run."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Launches the first run before the event loop exists: through the guardian, like every run. posix.py adopts it."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """What a start without predecessors reads and writes in the data folder before msgspec is imported; record.py does the rest."""
 
-from __future__ import annotations
-
 import os
 import time
 

@@ -5,8 +5,6 @@ Sources: Documentation/userspace-api/landlock.rst and include/uapi/linux/landloc
 ("ABI") adds rights. The system call numbers are the same wherever Python runs, except on alpha.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import sys

@@ -3,8 +3,6 @@
 Linux only: on macOS no datagram names its sender (LOCAL_PEERCRED is for streams), Windows has no datagrams on AF_UNIX.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import stat

@@ -4,8 +4,6 @@ A process is proven if it, or an ancestor, was started with the marker in the re
 it is this user's file in a folder that no other user can write to; a process that it names is left alone without the marker.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

@@ -4,8 +4,6 @@ Each sidecar has its own ``sidecar-run-PID-START.json`` in the data folder; a cl
 replaces the file atomically, without a sync: after a power cut no process is left that the record could describe.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -7,8 +7,6 @@ process, works only on the caller. Programs get the same errors from kernels wit
 Sources: seccomp(2), linux/filter.h, linux/audit.h, arch/*/entry/syscalls, include/uapi/asm-generic/unistd.h.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import struct

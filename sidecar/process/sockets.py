@@ -1,7 +1,5 @@
 """TCP sockets on Linux: netlink, else /proc, lists inodes; /proc/PID/fd shows who holds which inode. Finds nothing elsewhere."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

@@ -1,7 +1,5 @@
 """Notifications: subscriptions, sequence numbers, and what is dropped while the client does not read."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from sys import getsizeof

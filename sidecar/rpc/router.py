@@ -1,7 +1,5 @@
 """Turns each request frame into exactly one answer."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Serves one client over two descriptors: wires reader, router, outbox and writer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 

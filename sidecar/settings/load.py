@@ -1,7 +1,5 @@
 """Combines all sources into one Settings object, or one error that lists every mistake."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec

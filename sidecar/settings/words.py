@@ -1,7 +1,5 @@
 """Values and types in words, for messages about mistakes; imported only when there is one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """The errors for callers whose wait fails."""
 
-from __future__ import annotations
-
 import re
 
 from .. import errors

@@ -1,7 +1,5 @@
 """Callers that wait until the backend is up, or down."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """Why a backend exited by itself, if its output does not say: from how it was started and what it left behind."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

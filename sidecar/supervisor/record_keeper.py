@@ -1,7 +1,5 @@
 """Keeps the run record up to date: what the next sidecar must know if this one is killed."""
 
-from __future__ import annotations
-
 import asyncio
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """What is known about one run of the backend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """The one typed stream out of the supervisor: these types, ``StateChanged``, and Progress, Health, Providers, Exposed, Shutdown."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable

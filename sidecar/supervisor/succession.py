@@ -1,7 +1,5 @@
 """What a sidecar takes over from its data folder: at once, or after the previous sidecar has exited."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 

@@ -3,8 +3,6 @@
 Everything runs on the event loop's thread. An effect that takes time is a task that posts its outcome as an event.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine

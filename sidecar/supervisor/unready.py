@@ -1,7 +1,5 @@
 """Why a run was not ready in time or was stopped as hung, from what was seen of it. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

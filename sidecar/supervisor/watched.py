@@ -1,7 +1,5 @@
 """A backend that is not managed: it is watched like a run of ours, and never touched."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """CHANNELS and EVENTS: the one table that router, schemas and client types come from."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct

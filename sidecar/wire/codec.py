@@ -1,7 +1,5 @@
 """Struct ↔ bytes, decoded in two stages: first the envelope, then the arguments, so that an id survives bad arguments."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime

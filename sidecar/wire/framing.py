@@ -1,7 +1,5 @@
 """Byte stream to frames, sans-IO. Bodies are not copied, and one buffer is reused: new memory costs page faults on every read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from struct import Struct
 

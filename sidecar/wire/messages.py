@@ -4,8 +4,6 @@ Field names are snake case here and camel case on the wire. Times are ISO 8601 U
 ``response_time`` milliseconds. Unknown keys are ignored when reading.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType

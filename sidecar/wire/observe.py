@@ -1,7 +1,5 @@
 """Types of the backend's states, starts, output, crashes, resources and diagnosis."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from msgspec import UNSET, UnsetType

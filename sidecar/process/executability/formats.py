@@ -1,7 +1,5 @@
 """Whether the system can run a file with this content: a native program, a script, or a format registered with the kernel."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Where installers put programs that PATH lacks: it differs between a terminal and an app started from the desktop."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """What keeps an intact program from running: a download mark, or another program that holds the file."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import re

@@ -1,7 +1,5 @@
 """Why a POSIX system refused to launch the backend, and the remedy: the errno alone is often misleading."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

@@ -4,8 +4,6 @@ Does not use the standard library's ``platform``: it runs ``uname -p`` or ``cmd 
 mistaken for the backend's and stopped, or whose window flashes up.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Sockets on 127.0.0.1: the options that servers set, and a cheap check for a listener on a port."""
 
-from __future__ import annotations
-
 import _socket as socket  # enough here; the socket module takes 3 ms
 import sys
 

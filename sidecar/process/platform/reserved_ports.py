@@ -1,7 +1,5 @@
 """The port ranges that Windows reserves (for Hyper-V, WSL and Docker), as netsh lists them."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

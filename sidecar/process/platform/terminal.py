@@ -1,7 +1,5 @@
 """Reads single keys from the terminal at stdin, and restores the terminal afterwards."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """The backend's sandbox: what this system enforces of a level, and how. linux.py has Linux's rules, windows/confined.py the Windows part."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

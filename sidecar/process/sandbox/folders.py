@@ -4,8 +4,6 @@ What the backend may write, it may also replace by a link before the next start.
 no separate rule: the outer folder's rule covers it, and a link in its place gives access to nothing.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable, Sequence

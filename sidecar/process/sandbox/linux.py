@@ -1,7 +1,5 @@
 """What a sandbox level means on Linux: Landlock rules."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

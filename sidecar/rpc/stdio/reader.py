@@ -1,7 +1,5 @@
 """Reads stdin into the frame buffer: on readiness if the system reports it, else in a thread."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections import deque

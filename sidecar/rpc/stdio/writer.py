@@ -1,7 +1,5 @@
 """The only writer of frames: combines many small answers into few large writes."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from abc import ABC, abstractmethod

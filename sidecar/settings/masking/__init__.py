@@ -1,7 +1,5 @@
 """Masks secrets in everything that is shown, logged or sent to support."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Masks secrets that follow a name: ``NAME=value`` in the notations of settings, programs, JSON, YAML, XML and forms."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Masks private keys, between BEGIN and END or in other formats, and seed phrases."""
 
-from __future__ import annotations
-
 import re
 
 from .names import Replace

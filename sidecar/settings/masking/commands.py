@@ -1,7 +1,5 @@
 """Finds secrets in the words of a command."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache

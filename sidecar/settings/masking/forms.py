@@ -1,7 +1,5 @@
 """Masks secrets that their place gives away: in XML, netrc, pgpass, sentences, URLs, and on command lines within a text."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

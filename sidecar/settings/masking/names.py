@@ -1,7 +1,5 @@
 """Which names hold secrets, and which values are not secrets whatever their name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from enum import IntEnum

@@ -1,7 +1,5 @@
 """Where the value after a name begins and ends, in any notation; and what is nested under a secret name: a list, a mapping, a section."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Masks secrets that only their column's name gives away: in CSV, in tables that programs print, in INSERT statements."""
 
-from __future__ import annotations
-
 import re
 
 from .names import Replace, Strength, is_harmless, is_prose, is_random, strength

@@ -5,8 +5,6 @@ fail: what was scanned is consumed, so the time is linear in the length of the t
 ``needles``, which are literals; a text without any of them is not searched.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import NamedTuple
