@@ -475,6 +475,25 @@ def test_the_end_of_a_session_takes_a_contained_process_after_the_app() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], stdin=subprocess.DEVNULL).split() == [b"0x27f", b"1"]
 
 
+@pytest.mark.parametrize("event", [2, 5, 6], ids=["close", "logoff", "shutdown"])
+def test_a_closed_console_or_the_end_of_a_session_leaves_the_time_to_stop_the_backend(event: int) -> None:
+    code = (
+        "import asyncio, ctypes, os, sys; from sidecar.process.platform.signals import on_termination\n"
+        "async def main():\n"
+        "    asked = asyncio.Event()\n"
+        "    on_termination(asyncio.get_running_loop(), asked.set)\n"
+        "    create, routine = ctypes.WinDLL('kernel32').CreateThread, ctypes.WinDLL('kernelbase').CtrlRoutine\n"
+        "    pointer, size = ctypes.c_void_p, ctypes.c_size_t\n"
+        "    create.argtypes = pointer, size, pointer, size, size, pointer\n"
+        "    create(None, 0, ctypes.cast(routine, pointer), int(sys.argv[1]), 0, None)\n"  # as the system delivers it
+        "    await asked.wait(); await asyncio.sleep(0.3); print('saved', flush=True); os._exit(7)\n"
+        "asyncio.run(main())"
+    )
+    command = [sys.executable, "-c", code, str(event)]
+    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    assert (done.stdout.split(), done.returncode) == ([b"saved"], 7)
+
+
 @pytest.mark.not_wine(reason="a child does not inherit the error mode in Wine 8")
 async def test_the_backend_inherits_that_no_error_is_shown_in_a_box(stage: Stage) -> None:
     before = msvcrt.SetErrorMode(0x8001)
