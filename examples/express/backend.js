@@ -9,4 +9,5 @@ app.use((request, response, next) => {
 app.get("/health", (_request, response) => response.json({ status: "healthy" }));
 app.get("/hello", (_request, response) => response.json({ hello: "Express" }));
 const server = app.listen(Number(process.env.PORT), "127.0.0.1");
-process.on("SIGTERM", () => server.close());
+// Windows has no SIGTERM: there a stop is Ctrl+C, which Node calls SIGINT.
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => server.close());

@@ -2,7 +2,8 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { execFileSync, spawnSync } = require("node:child_process");
+const { execFileSync, spawn, spawnSync } = require("node:child_process");
+const { once } = require("node:events");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -73,6 +74,27 @@ test("every example is listed, with its README, and ships the sidecar", () => {
     assert.deepEqual(build.asarUnpack, ["**/node_modules/electron-backend-sidecar-*/**"]);
   }
 });
+
+for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT"])) {
+  test(
+    `express: ${signal} ends the backend without an error`,
+    { skip: process.platform === "win32" && "kill ends it at once" },
+    async (t) => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "example-signal-"));
+      t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+      fs.copyFileSync(path.join(EXAMPLES, "express", "backend.js"), path.join(folder, "backend.js"));
+      fs.mkdirSync(path.join(folder, "node_modules"));
+      fs.writeFileSync(
+        path.join(folder, "node_modules", "express.js"),
+        `module.exports = () => ({ use() {}, get() {}, listen: (_port, host) => require("http").createServer().listen(0, host, () => console.log("up")) });`,
+      );
+      const backend = spawn(process.execPath, ["backend.js"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+      await once(backend.stdout, "data");
+      backend.kill(signal);
+      assert.deepEqual(await once(backend, "exit"), [0, null]);
+    },
+  );
+}
 
 for (const [name, { skip, prepare, hello }] of Object.entries(KINDS)) {
   test(
