@@ -17,6 +17,8 @@ _OPENED = {
         "it is an installer package, not a program", "Install it, and set the path of the installed program."
     ),
 }
+# By default it runs no scripts (about_Execution_Policies)
+_POWERSHELL = '"powershell", "-ExecutionPolicy", "Bypass", "-File"'
 _OTHER_BUILD = "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
 _FIRST_LINE = (
     "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
@@ -71,7 +73,7 @@ def _on_unix(path: Path, head: bytes, system: str, handlers: Path) -> Cause | No
 
 
 def _on_windows(path: Path, head: bytes) -> Cause | None:
-    words = interpreter_for(path).replace("python3", "python").replace('"pwsh"', '"powershell", "-File"')
+    words = interpreter_for(path).replace("python3", "python").replace('"pwsh"', _POWERSHELL)
     if not words and (name := interpreter_of(head)):  # behind env the name is unknown
         words = f'"{name.rpartition("/")[2]}"' if not name.endswith("/env") else '"…"'
     if words:

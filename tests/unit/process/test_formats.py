@@ -123,7 +123,12 @@ def test_a_file_that_replaced_the_program_is_named(name: str, head: bytes, cause
     ("name", "head", "cause", "remedy"),
     [
         ("app.PY", b"print(1)", "it is a script or library", '["python", "C:\\x\\app.PY", …]'),
-        ("app.ps1", b"exit", "it is a script or library", '["powershell", "-File", '),
+        (
+            "app.ps1",
+            b"exit",
+            "it is a script or library",
+            '["powershell", "-ExecutionPolicy", "Bypass", "-File", "C:\\x\\app.ps1", …]',
+        ),
         ("app.dll", pe(0x8664), "it is a script or library", '["dotnet", '),
         ("run", b"#!/bin/bash\r\n", "it is a script or library", '["bash", '),
         ("run.sh", b"#!/usr/bin/env node\n", "it is a script or library", '["…", '),
