@@ -40,7 +40,8 @@ def mark_of_the_web(stream: str, program: Path) -> Cause | None:
     zone = re.search(r"^\s*ZoneId\s*=\s*(\d+)", stream, re.MULTILINE)
     if zone is None or int(zone[1]) not in (_INTERNET, _RESTRICTED):
         return None
-    remedy = f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock."
+    quoted = str(program).replace("'", "''")
+    remedy = f"Unblock it: Unblock-File -LiteralPath '{quoted}' in PowerShell, or Properties, Unblock."
     return Cause("is marked as downloaded from the internet, and Windows may block it", remedy)
 
 

@@ -8,6 +8,8 @@ from . import read_start
 APP_ALIAS = 1920
 """ERROR_CANT_ACCESS_FILE: opening an app execution alias, such as the Microsoft Store's python.exe, fails with it; the alias can be started."""
 
+MAX_BATCH_LINE = 8191
+"""Characters of a line that cmd.exe accepts (KB 830473)."""
 _COMMAND = "backend.command"
 # winerror.h: cause, remedy. The system's own text follows the cause, in the user's language.
 _CAUSES = {
@@ -29,6 +31,7 @@ _CAUSES = {
     267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists and whose path is shorter than 259 characters."),
     362: ("the cloud storage that has the file is not running", "Start OneDrive (or the program concerned), and always keep the folder on this device."),
     **dict.fromkeys((389, 395, 426), ("the cloud storage that has the file is not reachable", "Connect to the network, and always keep the folder on this device.")),
+    577: ("its signature is missing or invalid, and a policy requires one", "Sign the program, or have the administrator allow it."),
     740: ("it asks for administrator rights", "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker."),
     786: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
     1260: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
@@ -38,7 +41,7 @@ _CAUSES = {
     1450: ("the system lacks resources", "Close other programs and try again."),
     APP_ALIAS: ("the app to which this alias belongs cannot be started", "Reinstall that app, or turn the alias off (Settings, Apps, App execution aliases)."),
     4551: ("Smart App Control or App Control blocked it", "Sign the program, or have the administrator allow it."),
-    **dict.fromkeys(range(4556, 4561), ("Smart App Control blocked it by its reputation", "Sign the program, or have the administrator allow it.")),
+    **dict.fromkeys((*range(4556, 4560), *range(4580, 4584)), ("Smart App Control blocked it by its reputation", "Sign the program, or have the administrator allow it.")),
     14001: ("its side-by-side configuration is wrong", "Install the Visual C++ runtime that it needs."),
 }  # fmt: skip
 _HELD = {32, 225, 226}
@@ -50,10 +53,18 @@ def obstacle(number: int) -> tuple[str, str] | None:
     return _CAUSES[number] if number in _HELD else None
 
 
-def batch(path: str) -> SidecarError:
-    """Returns the error for a batch file with an argument that cmd.exe would change."""
-    text = f"The backend's program is a batch file, and one of its arguments has a character that cmd.exe would change: {path}"
-    hint = f"Remove %, quotation marks and line breaks from the arguments, or set the program that the batch file starts in {_COMMAND}."
+def batch(path: str, *, is_long: bool = False) -> SidecarError:
+    """Returns the error for a batch file with a line that cmd.exe would change, or that ``is_long``."""
+    fault, remedy = (
+        "one of its arguments has a character that cmd.exe would change",
+        "Remove %, quotation marks and line breaks from the arguments",
+    )
+    if "%" in path:
+        fault, remedy = "its path has a %, which cmd.exe would change", "Move it to a folder without a % in its path"
+    elif is_long:
+        fault, remedy = f"its command line exceeds cmd.exe's {MAX_BATCH_LINE} characters", "Shorten the arguments"
+    text = f"The backend's program is a batch file, and {fault}: {path}"
+    hint = f"{remedy}, or set the program that the batch file starts in {_COMMAND}."
     return BackendNotExecutableError(text, hint=hint, data={"path": path})
 
 

@@ -127,8 +127,8 @@ def _image_and_line(program: str, arguments: tuple[str, ...]) -> tuple[str, str]
     from ..platform.machine import system_folder
 
     line = batch_line([short.removeprefix(_EXTENDED), *arguments])
-    if line is None:
-        raise refusal.batch(program)
+    if line is None or len(line) > refusal.MAX_BATCH_LINE:
+        raise refusal.batch(program, is_long=line is not None)
     return rf"{system_folder()}\cmd.exe", line
 
 

@@ -28,7 +28,13 @@ def test_the_mark_of_the_web_is_the_zone_of_the_internet(stream: str, *, marked:
     found = marks.mark_of_the_web(stream, PROGRAM)
     assert (found is not None) is marked
     if found:
-        assert "Unblock-File" in found.remedy
+        assert f"Unblock-File -LiteralPath '{PROGRAM}'" in found.remedy
+
+
+def test_the_command_that_removes_the_mark_is_quoted_for_powershell() -> None:
+    found = marks.mark_of_the_web("ZoneId=3", Path("/home/o'brien/[x]/server"))
+    assert found is not None
+    assert "-LiteralPath '/home/o''brien/[x]/server'" in found.remedy.replace("\\", "/")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,9 @@ def test_windows_names_what_keeps_a_program_from_being_read(winerror: int, words
         (362, "cloud storage"),
         (1231, "its network share is not reachable"),
         (1117, "its disk cannot be read"),
+        (577, "its signature is missing or invalid"),
         (4556, "Smart App Control blocked it"),
+        (4580, "Smart App Control blocked it"),
         (9999, "the system refused (Windows error 9999: text)"),
     ],
 )
@@ -80,6 +88,15 @@ def test_windows_refusals_are_explained(number: int, words: str) -> None:
 def test_a_file_that_windows_cannot_run_is_inspected(tmp_path: Path, name: str, content: bytes, hint: str) -> None:
     (tmp_path / name).write_bytes(content)
     assert hint in (windows.refused(str(tmp_path / name), 193, "text").hint or "")
+
+
+def test_a_batch_file_that_cmd_would_not_run_as_it_is_is_refused_with_what_to_change() -> None:
+    errors = windows.batch("C:\\x\\run.cmd"), windows.batch("C:\\100%\\run.cmd"), windows.batch("run.cmd", is_long=True)
+    assert ["one of its arguments" in errors[0].message, "its path has a %" in errors[1].message] == [True, True]
+    assert "8191 characters" in errors[2].message
+    assert errors[2].hint == (
+        "Shorten the arguments, or set the program that the batch file starts in backend.command."
+    )
 
 
 def test_an_app_execution_alias_can_be_started_though_it_cannot_be_read(
