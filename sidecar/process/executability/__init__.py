@@ -101,6 +101,8 @@ def not_on_path(name: str, search_path: str, system: str = SYSTEM) -> SidecarErr
 
         text = f'The command "{name}" was not found on PATH'
         hint = f"Install {name}, or set its full path in backend.command. PATH is {search_path or '(empty)'}"
+        if system == "win32" and name.startswith("python3"):
+            hint = f"Write python or py, as Python's installer for Windows calls it. {hint}"
         if (path := installed_at(name, search_path)) is not None:
             text += f", but it is installed: {path}"
             hint = f"{REMEDY} Set that path in backend.command, or ship the program with the app. PATH is {search_path or '(empty)'}"

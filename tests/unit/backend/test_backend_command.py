@@ -10,6 +10,7 @@ import pytest
 from sidecar.backend.command import BackendCommand, candidates, find_command, sidecar_folder
 from sidecar.backend.environment import fill
 from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
+from sidecar.process.executability import not_on_path
 from sidecar.settings.load import load
 from sidecar.settings.model import Settings
 
@@ -61,6 +62,11 @@ def test_a_program_that_lies_here_and_not_on_path_is_pointed_out(tmp_path: Path)
     with pytest.raises(BackendNotFoundError) as caught:
         find(["server"], tmp_path)
     assert caught.value.hint == f"It is in {tmp_path}: write ./server."
+
+
+def test_python3_has_another_name_on_windows() -> None:
+    assert "Write python or py," in (not_on_path("python3.99", "C:\\nowhere", "win32").hint or "")
+    assert "Write python" not in (not_on_path("python3.99", "/nowhere", "linux").hint or "")
 
 
 def test_a_program_where_an_installer_put_it_and_not_on_path_is_pointed_out(
