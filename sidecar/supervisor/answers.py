@@ -8,6 +8,7 @@ from ..core.cause import Cause
 from ..core.events import Conflict, Outcome, Reason
 from ..core.exit_status import UNKNOWN
 from ..plain import capitalised
+from ..process.platform import SYSTEM
 from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Settings
 from .run import Run, places_of
@@ -28,6 +29,9 @@ _ENDED_FOR: dict[Reason | None, str] = {
     Reason.STARTUP_TIMEOUT: "not ready in time",
     Reason.HUNG: "it hung: it stopped answering",
 }
+# Windows has no signals: Task Manager, taskkill, Node and Python end a program with 1, .NET and PowerShell with -1.
+_OF_TERMINATED = {1, 0xFFFF_FFFF}
+_PERHAPS_KILLED = "Check its last output in the crash report. If that shows no error, another program ended the backend: Task Manager, taskkill and most antivirus programs leave this exit code."
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last output sent with an error; the crash report has all of it
 
 
@@ -100,7 +104,8 @@ def explain_by_output(run: Run) -> Cause:
 
     status = run.status or UNKNOWN
     found = guess(run.output, status, port=run.port, oom=run.oom)
-    return found or Cause(capitalised(quote_last(run.output)), "", f"exit_{status.code}")
+    remedy = _PERHAPS_KILLED if SYSTEM == "win32" and status.code in _OF_TERMINATED else ""
+    return found or Cause(capitalised(quote_last(run.output)), remedy, f"exit_{status.code}")
 
 
 def port_foreign(run: Run) -> errors.SidecarError:

@@ -16,6 +16,7 @@ from sidecar.errors import BackendNotFoundError
 from sidecar.process.spec import LaunchSpec
 from sidecar.settings.load import load
 from sidecar.settings.model import Settings
+from sidecar.supervisor import answers
 from sidecar.supervisor.run import Run
 from sidecar.wire.observe import Crash
 
@@ -124,6 +125,16 @@ def test_many_crashes_of_five_causes_have_five_fingerprints(crashes: int) -> Non
         assert isinstance(found.fingerprint, str)
         groups.setdefault(found.fingerprint, Counter())[name] += 1
     assert sorted(map(dict, groups.values()), key=str) == [{name: crashes // 5} for name in sorted(names)]  # type: ignore[comparison-overlap] - dicts
+
+
+@pytest.mark.parametrize(("system", "hint"), [("win32", "Task Manager"), ("linux", "send the report")])
+def test_on_windows_an_exit_code_without_an_error_may_be_another_programs(
+    system: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "SYSTEM", system)
+    for code in (1, 0xFFFF_FFFF):
+        assert hint in (crash(status=ExitStatus(code=code), output="GET / 200\n").remedy or "")
+    assert "Task Manager" not in (crash(status=ExitStatus(code=2), output="GET / 200\n").remedy or "")
 
 
 def test_ends_that_differ_in_their_cause_are_distinguished() -> None:
