@@ -21,6 +21,8 @@ _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACC
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # the process or the system is out of descriptors
 _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
+# Flags, inode and path. A path is any user's text, and may itself contain line breaks.
+_UNIX_ROW = r"(?am)^[0-9A-Fa-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d{1,20}) (.+)$"
 _TABLES = ("tcp", "tcp6") if sys.platform == "linux" else ()
 
 
@@ -67,12 +69,14 @@ def is_listening(port: int) -> bool | None:
 
 def find_unix_socket(pids: Collection[int]) -> str:
     """Returns the path of a Unix socket on which one of these processes listens (@ for an abstract one); empty: none found."""
+    import re
+
     try:
         with open(f"{PROC}/net/unix", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - not a path of the user's
-            rows = [line.rstrip("\n").split(None, 7) for line in file]
+            rows = re.findall(_UNIX_ROW, file.read())
     except OSError:
         return ""
-    named = {int(row[6]): row[7] for row in rows[1:] if len(row) == 8 and int(row[3], 16) & _ACCEPTS}
+    named = {int(inode): path for flags, inode, path in rows if int(flags, 16) & _ACCEPTS}
     return next((named[inode] for pid in pids for inode in _socket_inodes(pid) or () if inode in named), "")
 
 

@@ -63,6 +63,19 @@ def test_a_unix_socket_counts_from_when_it_listens(tmp_path: Path) -> None:
         assert find_unix_socket([1 << 22]) == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+@pytest.mark.parametrize(
+    "name", ["a b c zz e f g h", "1: 1 1 10000 1 1 x /p", "1: 00000002 00000000 00010000 0001 01 1x /p"]
+)
+def test_another_users_socket_with_line_breaks_in_its_name_hides_none(name: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as server:
+        other.bind(f"\0{os.getpid()}\n{name}\n")
+        other.listen()
+        server.bind(f"{tmp_path}/own")
+        server.listen()
+        assert find_unix_socket([os.getpid()]) in {f"{tmp_path}/own", f"@{os.getpid()}"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="shared is Linux' alone")
 def test_a_port_shared_with_an_outside_process_is_distinguished_from_one_shared_with_a_child() -> None:
     with socket.socket() as own:
