@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import encodings
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,6 +82,29 @@ async def test_a_charset_that_takes_long_to_decode_is_none() -> None:
         begin = time.process_time()
         assert (await client.get("/", timeout=60)).body == body.decode()
         assert time.process_time() - begin < MAX_STALL
+
+
+def typed(charset: bytes, body: bytes) -> bytes:
+    return json(body).replace(b"\r\n", b"\r\nContent-Type: text/plain; charset=" + charset + b"\r\n", 1)
+
+
+@pytest.mark.parametrize("charset", [b"iso-8859-8", b"cp864", b"utf-7", b"utf-32"])
+async def test_a_body_that_is_not_in_its_charset_is_decoded_soon(charset: bytes) -> None:
+    body = b"\xff" * (8 << 20)
+    async with server(typed(charset, body)) as client:
+        begin = time.process_time()
+        assert (await client.get("/", timeout=60)).body == "\ufffd" * len(body)
+        assert time.process_time() - begin < MAX_STALL
+    async with server(typed(b"iso-8859-8", b"\xff\xe0")) as client:
+        assert (await client.get("/", timeout=60)).body == "\ufffd\u05d0"
+
+
+async def test_made_up_charsets_leave_nothing_in_memory() -> None:
+    for charset in (b"x" * 200_000, b"utf" + b"-" * 50 + b"8", b"a.b", b".", b"?", b"\xfc\xdf", b"\0", b"latin---1"):
+        async with server(typed(charset, b"{}x")) as client:
+            assert (await client.get("/", timeout=60)).body == "{}x"
+    known = {name for name in vars(encodings)["_cache"] if len(name) > 30 or name.startswith("latin-")}
+    assert not known
 
 
 async def test_tiny_chunks_leave_the_loop_to_others() -> None:
