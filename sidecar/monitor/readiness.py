@@ -34,6 +34,7 @@ _TOO_MANY_REQUESTS = 429
 # of the backend's own processes, and would take our request for that one: debugpy's, a kernel's, a language server's.
 _OPEN_FOR = 0.9  # in two looks in a row
 _OPEN_FOR_ITSELF = 5.0
+_MAX_ASKED = 16  # ports at once, each with a descriptor of ours
 # Answers that only a run that accepted the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
@@ -145,8 +146,9 @@ class Readiness(RunWatch, eq=False):
             if any(now - self._open_since[port] < _OPEN_FOR for port in ports - inner):
                 return False
             ports -= {port for port in inner if now - self._open_since[port] < _OPEN_FOR_ITSELF}
-            if printed is None and len(ports) > 1 and not in_command:  # only the server answers
-                ports = {port for port in ports if (await probe_port(port, "/", _ASK_TIMEOUT)).ok}
+            if printed is None and 1 < len(ports) <= _MAX_ASKED and not in_command:  # only the server answers
+                answers = await asyncio.gather(*(probe_port(port, "/", _ASK_TIMEOUT) for port in ports))
+                ports = {port for port, answer in zip(ports, answers, strict=True) if answer.ok}
             other = other_port(ports, self.given, printed, in_command=in_command)
         if other is None or other == run.port or now - self._open_since[other] < _OPEN_FOR:
             return False

@@ -353,6 +353,34 @@ async def test_another_port_is_the_servers_once_it_stays_open(
     assert seconds <= stage.now < seconds + 1.5
 
 
+@pytest.mark.parametrize("others", [10, 1000])
+@story()
+async def test_a_server_is_not_overlooked_while_ports_beside_its_own_are_asked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, others: int
+) -> None:
+    asked = 0
+
+    async def probe_port(_port: int, _path: str, timeout: float) -> ProbeResult:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(timeout)
+        return ProbeResult(False, None, None, "timeout", "timeout")
+
+    def listen(process: FakeProcess) -> None:
+        for port in range(20_000, 20_000 + others):
+            process.listen(port)
+        port = stage.supervisor.run.port if stage.supervisor.run else None
+        asyncio.get_running_loop().call_later(4, process.listen, port)
+
+    monkeypatch.setattr(readiness, "probe_port", probe_port)
+    force_setattr(stage.settings.backend, "command", [sys.executable])
+    stage.layer.script = listen
+    await stage.supervisor.start()
+    assert stage.now < 4 + 2.5
+    assert asked <= 3 * others
+    assert asked < 100
+
+
 @story(**LIVE)
 async def test_a_server_that_comes_to_its_port_later_is_followed_there(stage: Stage) -> None:
     """Its metrics, on a port of their own, were the first that answered."""
