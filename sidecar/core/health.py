@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class Answer(StrEnum):
     """How one check ended: 2xx, another status, no answer, or the run has lost its port. UNKNOWN: the check could not be made."""
@@ -13,29 +15,27 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class HealthTracker:
+class HealthTracker(Struct, kw_only=True, eq=False):
     """One per run. An error status or a lost port is unhealthy at once; silence is after ``failures`` misses in a row."""
 
-    def __init__(self, *, interval: float, failures: int, successes: int) -> None:
-        self._interval = interval
-        self._failures = failures
-        self._successes = successes
-        self._misses = 0
-        self._good = 0
-        self.healthy: bool | None = None
+    interval: float  # seconds between two checks
+    failures: int
+    successes: int
+    healthy: bool | None = None
+    _misses: int = 0
+    _good: int = 0
 
     @property
     def hung(self) -> bool:
         """Whether enough checks in a row went unanswered to call the run hung."""
-        return self._misses >= self._failures
+        return self._misses >= self.failures
 
     def suspended(self) -> None:
-        """After a suspend or resume, the failed checks so far do not count."""
         self._misses = 0
 
     def begin(self, now: float, planned: float) -> bool:
         """Begins a check that was due at ``planned``; returns True if it is so late that the machine must have slept."""
-        late = now - planned > 2 * self._interval
+        late = now - planned > 2 * self.interval
         if late:
             self._misses = 0
         return late
@@ -48,11 +48,11 @@ class HealthTracker:
         if answer is Answer.OK:
             self._misses = 0
             self._good += 1
-            if self._good >= self._successes:
+            if self._good >= self.successes:
                 self.healthy = True
         else:
             self._good = 0
             self._misses = 0 if answer is Answer.ERROR_STATUS else self._misses + 1
-            if answer is not Answer.NONE or self._misses >= self._failures:
+            if answer is not Answer.NONE or self._misses >= self.failures:
                 self.healthy = False
         return self.healthy is not before
