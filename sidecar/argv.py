@@ -53,7 +53,6 @@ def wants_serve(argv: list[str]) -> bool:
 
 
 def asks_for_help(argv: list[str]) -> bool:
-    """Whether ``--help``, ``-h`` or ``--version`` comes before the backend's command."""
     own = argv[: argv.index("--")] if "--" in argv else argv
     return any(word in {"--help", "-h", "--version"} for word in own)
 

@@ -9,12 +9,10 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Like ``one_line``, but keeps line breaks."""
     return text if text.isprintable() else "\n".join(map(one_line, text.split("\n")))
 
 
 def capitalised(text: str) -> str:
-    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 

@@ -66,7 +66,6 @@ class Ending:
         self._supervisor.post(e.Shutdown(owner_lost))
 
     def _watch_for(self, owner_gone: Callable[[], bool]) -> None:
-        """Polls until everything has ended or the client is gone."""
         if owner_gone():
             self._shut_down(owner_lost=True)
         elif not self._supervisor.finished.done():

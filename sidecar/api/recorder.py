@@ -47,7 +47,6 @@ class Timeline:
         self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")
 
     def reported(self, event: str) -> None:
-        """Adds the app's report that it has "started" or is "stopping"."""
         self.states.append(f"{iso()}  the app reports: {event}")
 
     def checked(self, time: str, result: HealthResult) -> None:

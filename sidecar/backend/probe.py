@@ -64,7 +64,6 @@ def next_port_check_delay(elapsed: float) -> float:
 
 
 def is_metrics(body: Any) -> bool:
-    """Whether a body is Prometheus's exposition format."""
     return isinstance(body, str) and body.startswith(("# HELP ", "# TYPE "))
 
 

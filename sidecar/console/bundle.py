@@ -59,7 +59,6 @@ class Bundle:
             self.masked[name] = found.kinds
 
     def summary(self) -> str:
-        """Lists what was masked where, one line per file, without the secrets themselves."""
         if not self.masked:
             return "Nothing looked like a secret.\n"
         return "".join(f"{name}: {_counted(kinds)}\n" for name, kinds in self.masked.items())

@@ -37,7 +37,6 @@ class Conversation:
         self._broken: set[str] = set()
 
     def take(self, record: Record) -> Iterator[RecordedFrame]:
-        """Yields the frames that a record completes."""
         if record.kind == "exit":
             yield from self._end(record, "sidecar", f"exit status {record.data.decode('ascii', 'replace')}")
         elif record.kind == "client end":
@@ -100,7 +99,6 @@ class Exchange:
 
     @property
     def outcome(self) -> Any:
-        """The part of the answer that is compared: the result or the error."""
         if self.answer is None:
             return None
         return self.answer.get("result") if self.answer.get("type") == "response" else self.answer.get("error")

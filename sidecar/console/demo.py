@@ -79,7 +79,6 @@ class _Demo(Session):
         return self.recovery, status
 
     async def _play_while(self, client: Client) -> None:
-        """Plays until done, or until the sidecar or the reader of stdout is gone."""
         play, gone = asyncio.create_task(self._play()), asyncio.create_task(client.wait())
         ends: set[asyncio.Future[Any]] = {play, gone, self.end}
         try:

@@ -64,7 +64,6 @@ _SERVE_OPTIONS = ("config", "profile", "cwd", "metrics", "max_frame", "max_in_fl
 
 
 def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns one decorator for several options, which ``--help`` lists in this order."""
     return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 

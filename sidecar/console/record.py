@@ -102,7 +102,6 @@ class _Tape:
 
 
 def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
-    """Copies from the client to the sidecar, until either closes."""
     while chunk := _read(source):
         tape.add("client", chunk)
         try:
@@ -114,7 +113,6 @@ def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
 
 
 def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
-    """Copies from the sidecar to the client, with the client's back-pressure."""
     source = stdout.fileno()
     reader_gone = broken_before_input(source, sink)
     while not reader_gone() and (chunk := _read(source)):

@@ -194,7 +194,6 @@ def _panel(content: RenderableType, title: str, height: int, subtitle: str = "")
 
 
 def keys(story: Story, view: View) -> Text:
-    """Returns the last line of ``watch``: the filter, and what each key does now."""
     text = Text(no_wrap=True, overflow="ellipsis")
     if view.typing or view.needle:
         text.append(" / ", style="reverse")

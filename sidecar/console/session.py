@@ -57,7 +57,6 @@ class Session:
         return await client.close()
 
     def show(self, line: Line) -> None:
-        """Prints the line, or triggers the next picture."""
         self.changed.set()
         if not self.live:
             self.say(f"{line.at:8.2f}  {line.name:16} {line.text}")

@@ -85,7 +85,6 @@ def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -
 
 
 def data_words(folder: str) -> list[str]:
-    """Returns the option of ``serve`` that names its data folder."""
     return ["--set", f"paths.data={json.dumps(folder, ensure_ascii=False)}"]  # msgspec rejects names that are not UTF-8
 
 

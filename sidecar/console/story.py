@@ -47,7 +47,6 @@ class Story:
     missing: int = 0  # lines of output that the sidecar had to drop
 
     def take(self, at: float, channel: str, payload: Any) -> Line:
-        """Adds an event from the sidecar; returns it as text."""
         self._apply(at, channel, payload)
         line = Line(at, channel, sentence(channel, payload))
         if channel not in _SHOWN_ELSEWHERE:
@@ -117,7 +116,6 @@ class Recovery:
         self.healthy_again |= self.recovered_pid is not None and story.health == "healthy"
 
     def missing(self) -> list[str]:
-        """Returns the steps of a recovery that have not happened."""
         if self.crashed_pid is None:
             return ["the backend did not run and then crash"]
         missing = [] if self.reported else ["the crash was not reported"]

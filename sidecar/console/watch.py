@@ -228,7 +228,6 @@ class _Watch(Session):
 
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:
-        """Reads keys and draws the screen; always restores the terminal."""
         loop = asyncio.get_running_loop()
         with pressed_keys(self._pressed) as self.attended:
             for number in TERMINATION:

@@ -54,7 +54,6 @@ def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
 
 
 def stable_name(frame: Frame) -> str:
-    """Returns ``file:function`` without what differs between machines, runs and builds."""
     name = re.split(r"[\\/]", re.sub(r"(?::\d+)+$|[?#].*", "", frame.file[-MAX_LENGTH:]))[-1]
     # Up to the first dot: a bundler puts a hash after it, or after a dash.
     stem = name if name.startswith("<") else re.sub(r"-(?=\w*[\dA-Z])\w{8}$", "", name.partition(".")[0])

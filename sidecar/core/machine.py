@@ -139,7 +139,6 @@ class Machine:
 
     @property
     def may_wait(self) -> bool:
-        """Whether this start may wait once more for connections that linger on its port."""
         return self.attempt <= _MAX_WAITS
 
     @property

@@ -30,7 +30,6 @@ class Access:
 
     @property
     def address(self) -> str:
-        """The address to open in a browser, once."""
         return f"{self.origin}/#token={self._token}"
 
     def exchange(self, token: str) -> str | None:

@@ -53,7 +53,6 @@ class Limits:
         return connect
 
     async def keep(self, server: web.Server) -> None:
-        """Closes idle connections until it is cancelled."""
         loop = asyncio.get_running_loop()
         since: dict[asyncio.BaseProtocol, float] = {}
         while True:

@@ -104,7 +104,6 @@ class Tab:
             self._fail(message.id, error)
 
     async def next_frame(self) -> str:
-        """Waits until there is something to send, and returns all of it as one frame."""
         while not self._unsent:
             self._wake.clear()
             await self._wake.wait()

@@ -84,7 +84,6 @@ def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
 
 
 def check_firewall(facts: FirewallFacts) -> FirewallCheck:
-    """Reports what blocks the app from its backend, and what the firewall's rules mean."""
     if not HAS_FIREWALL:
         return FirewallCheck(True, "Not Windows")
     return diagnose(facts, judge(_read(), facts.program, facts.port))

@@ -159,7 +159,6 @@ def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program
 
 
 def _allowed(settings: ProfileSettings, mine: list[Match]) -> Verdict:
-    """The verdict if no rule blocks."""
     sure = [match for match in mine if not match.conditions]
     if sure:
         return Verdict("allowed", f"allowed by {_names(sure)}")

@@ -56,7 +56,6 @@ class Monitor(Struct, eq=False):
         self._tasks.clear()
 
     def suspended(self) -> None:
-        """The machine slept, or will sleep: failed checks so far do not count."""
         if self._health is not None:
             self._health.suspended()
 

@@ -131,7 +131,6 @@ class CrashReports:
             return []
 
     def _read_all(self) -> dict[str, tuple[int, Crash]]:
-        """Name → number and summary."""
         found = {}
         for name in self._names():
             try:

@@ -54,7 +54,6 @@ class LineSplitter:
         return text
 
     def flush(self) -> list[str]:
-        """The unfinished line, if there is one, at the end of the stream."""
         text, shown = clean(self._rest), self._shown
         unfinished = bool(self._rest.strip(b"\0"))  # the rest of a line end in UTF-16 is not a line
         self.forget()

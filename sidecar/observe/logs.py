@@ -193,13 +193,11 @@ class _Cutter:
         return _lines(chunk.time, chunk.stream, self._splitters[chunk.stream].feed(chunk.data))
 
     def progress(self, seconds: float) -> Iterator[LogLine]:
-        """Progress bars, as they are at that time."""
         for name, splitter in self._splitters.items():
             if (text := splitter.progress()) is not None:
                 yield from _lines(seconds, name, [text])
 
     def flush(self, seconds: float) -> Iterator[LogLine]:
-        """The unfinished lines, which ended at that time."""
         for name, splitter in self._splitters.items():
             yield from _lines(seconds, name, splitter.flush())
 

@@ -113,7 +113,6 @@ class Resources(Struct, eq=False):
         return [sample for at, sample in self._history if at >= since]
 
     def last_run(self, window: float) -> list[ResourceSample]:
-        """Like ``history``, only of the latest run."""
         since = max(self._began, self.now() - window)
         return [sample for at, sample in self._history if at >= since]
 

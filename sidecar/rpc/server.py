@@ -85,7 +85,6 @@ class Server:
         await self._writer.drained(to=RESUME_UNSENT)
 
     def send_error(self, error: SidecarError) -> None:
-        """Sends an error that does not belong to a request."""
         self._writer.send(encode_error(None, error, self._max_frame))
 
     async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is discarded
@@ -98,7 +97,6 @@ class Server:
         self._writer.close()
 
     def _serve(self) -> None:
-        """Handles the frames in the buffer, unless the client reads too slowly."""
         writer, reader, router = self._writer, self._reader, self._router
         assert router is not None
         dispatch = router.dispatch

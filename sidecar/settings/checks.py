@@ -167,7 +167,6 @@ def duration_notes(timeouts: Timeouts) -> Iterator[str]:
 
 
 def lacks_command(settings: Settings) -> bool:
-    """Whether neither the settings nor the profile name a program to start."""
     backend = settings.backend
     return backend.managed and not backend.command and not PROFILES[settings.profile].executable
 

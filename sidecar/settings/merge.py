@@ -118,7 +118,6 @@ class Merge:
         self.mistakes.append(f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{close}")
 
     def values(self) -> dict[str, dict[str, Any]]:
-        """Section → key → value, from the sources and the profile."""
         preset = PROFILES[self.profile].settings
         return {name: {**preset.get(name, {}), **self._values.get(name, {})} for name in (*preset, *self._values)}
 

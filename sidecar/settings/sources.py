@@ -86,7 +86,6 @@ def _explained(path: str, content: str, error: str) -> str:
 
 
 def _looked_in(path: str) -> str:
-    """Names the working folder if the path is relative."""
     try:
         return "" if os.path.isabs(path) else f" (working folder: {os.getcwd()})"
     except OSError:

@@ -125,7 +125,6 @@ def _forwarding(run: Run) -> str:
 
 
 def port_taken(run: Run) -> errors.SidecarError:
-    """The run could not get its port."""
     if run.conflict is Conflict.PASSED:
         return _socket_unused(run)
     data = {"port": run.port, "owner": run.owner_data}

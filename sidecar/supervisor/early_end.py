@@ -206,7 +206,6 @@ def _worker(run: Run, settings: Settings, worker: int) -> Cause:
 
 
 def _said(run: Run) -> Cause | None:
-    """Returns what the output says is wrong, whatever the exit status."""
     from ..observe.causes import guess
 
     return guess(run.output, ExitStatus(1), port=run.port)

@@ -145,7 +145,6 @@ class Launcher(Struct, eq=False):
         return printed_port(pattern, self.output_tail(), among)
 
     def printed_bind_failure(self, run: Run) -> bool:
-        """Whether the run printed that it could not listen on its port."""
         return run.port is not None and bind_failure(self.output_tail(), run.port) is not None
 
     def explain_end(self, run: Run) -> PortConflict | None:
@@ -184,5 +183,4 @@ class Launcher(Struct, eq=False):
             return None
 
     def name_of(self, owner: Socket | None) -> str:
-        """The name of the process that has the socket; empty where unknown."""
         return (self.process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""

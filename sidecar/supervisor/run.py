@@ -88,7 +88,6 @@ class Run(Struct, frozen=True):
         return {"pid": self.owner_pid, "name": self.owner_name} if self.owner_pid else None
 
     def started(self) -> Started:
-        """Returns the answer to a caller that waited until the run was ready."""
         return Started(success=True, url=self.url or "", port=self.port or 0, pid=self.pid)
 
     def listeners(self) -> list[ListeningSocket] | None:
@@ -113,7 +112,6 @@ class Run(Struct, frozen=True):
 
 
 def changed_fields(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of events, one return a row
-    """Returns the fields of the run that an event about it changes."""
     match event:
         case e.PortReported(port=port):
             return {"port": port}

@@ -176,7 +176,6 @@ def other_port_taken(run: Run, settings: Settings) -> Cause | None:
 
 
 def _misplaced(run: Run, settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> Cause:
-    """Explains a run that listens, but not on its port of 127.0.0.1."""
     ports = [socket.port for socket in listening]
     debuggers = debugger_ports(run.output, settings.backend.command).intersection(ports)
     if debuggers and all(other in debuggers or other >= CHOSEN_BY_SYSTEM for other in ports):

@@ -114,7 +114,6 @@ def _matches(lines: list[str], path: Path, head: bytes) -> bool:
 
 
 def machine_name(name: str) -> str:
-    """Returns one name per processor, from any system's name for it."""
     return _SAME.get(name.lower(), name.lower())
 
 

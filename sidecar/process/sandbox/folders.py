@@ -33,7 +33,6 @@ def holds_home(path: str) -> bool:
 
 
 def path_notes(request: SandboxRequest) -> list[str]:
-    """Returns notes for the log about the paths in ``sandbox.write`` and ``sandbox.read``."""
     notes = []
     for setting, paths in (("sandbox.write", request.write), ("sandbox.read", request.read)):
         for path in paths:
@@ -52,7 +51,6 @@ def path_notes(request: SandboxRequest) -> list[str]:
 
 
 def select_writable(wanted: Iterable[str]) -> Folders:
-    """Returns those of the wanted writable folders that the backend cannot redirect."""
     paths = list(dict.fromkeys(wanted))
     outer = [path for path in paths if not any(is_inside(path, other) for other in paths if other != path)]
     return _select(paths, outer)

@@ -60,7 +60,6 @@ class WindowsProcessLayer:
         return await asyncio.shield(self._run.ended)
 
     async def _launched(self) -> None:
-        """Waits until no launch is in progress."""
         if self._early is not None:
             await self._end(self._early)
         if self._spawning is not None:

@@ -157,7 +157,6 @@ class WindowsRun:
         return bool(found)
 
     def _look(self) -> None:
-        """Checks whether the tree is gone, and again until it is or until the deadline."""
         assert self._kill_began is not None
         elapsed = self._loop.time() - self._kill_began
         left = self._job.pids()
@@ -186,7 +185,6 @@ class WindowsRun:
         self._finish()
 
     def _finish(self) -> None:
-        """Reports the end once the tree is gone and its output is delivered."""
         if self._survivors is None or self.ended.done() or not all(pipe.closed for pipe in self._outputs):
             return
         for timer in self._timers:

@@ -176,7 +176,6 @@ def _create_once(image: str, line: str, spec: LaunchSpec, folder: str, inherited
 
 
 def _priority(nice: int | None) -> int:
-    """Returns the priority class nearest to a nice value."""
     if not nice:
         return _winapi.NORMAL_PRIORITY_CLASS
     if nice < 0:
@@ -185,7 +184,6 @@ def _priority(nice: int | None) -> int:
 
 
 def discard(started: Started) -> None:
-    """Ends a backend that is no longer needed, with its tree."""
     started.job.terminate()
     started.job.close()
     for handle in filter(None, (started.process, started.stdout, started.stderr, started.stdin)):

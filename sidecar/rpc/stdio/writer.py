@@ -176,7 +176,6 @@ class Writer:
         return self._size + self.sink.unsent
 
     def send(self, body: bytes) -> None:
-        """Queues one frame, which is sent soon."""
         if self.broken is not None:
             return
         length = len(body)

@@ -123,7 +123,6 @@ _MAX_NAME = 200
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a variable, a setting or a flag of that name is likely to hold a secret."""
     return strength(name) is not Strength.NONE
 
 

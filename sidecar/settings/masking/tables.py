@@ -61,7 +61,6 @@ _NEXT_ROW = re.compile(r"\s{0,8},?\s{0,8}\(\s{0,8}")
 
 
 def mask_statements(text: str, replace: Replace) -> str:
-    """The text without the values of secret columns in INSERT statements."""
     if "VALUES" not in text and "values" not in text:
         return text
     pieces: list[str] = []
