@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct, field, structs
 
 from ..backend.client import BackendClient
-from ..backend.probe import DEBUGGER, is_metrics, next_port_check_delay, next_probe_delay, probe, probe_port
+from ..backend.probe import (
+    DEBUGGER,
+    DEBUGGER_PATH,
+    is_metrics,
+    next_port_check_delay,
+    next_probe_delay,
+    probe,
+    probe_port,
+)
 from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
@@ -148,7 +156,8 @@ class Readiness(RunWatch, eq=False):
             ports -= {port for port in inner if now - self._open_since[port] < _OPEN_FOR_ITSELF}
             if printed is None and 1 < len(ports) <= _MAX_ASKED and not in_command:  # only the server answers
                 answers = await asyncio.gather(*(probe_port(port, "/", _ASK_TIMEOUT) for port in ports))
-                ports = {port for port, answer in zip(ports, answers, strict=True) if answer.ok}
+                replied = [one for one in zip(ports, answers, strict=True) if one[1].status not in {None, DEBUGGER}]
+                ports = {port for port, answer in replied if answer.ok} or {port for port, _ in replied}
             other = other_port(ports, self.given, printed, in_command=in_command)
         if other is None or other == run.port or now - self._open_since[other] < _OPEN_FOR:
             return False
@@ -173,7 +182,9 @@ class Readiness(RunWatch, eq=False):
         if self._loop.time() >= self._started + self._settings.timeouts.startup / 2:
             return True
         root = await probe_port(port, "/", _ASK_TIMEOUT)
-        if root.status in {None, DEBUGGER}:
+        if root.status is None or (
+            root.status == DEBUGGER and (await probe_port(port, DEBUGGER_PATH, _ASK_TIMEOUT)).ok
+        ):
             return is_printed
         return not is_metrics(root.body if root.ok else (await probe_port(port, "/metrics", _ASK_TIMEOUT)).body)
 

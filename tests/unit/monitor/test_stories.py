@@ -381,6 +381,41 @@ async def test_a_server_is_not_overlooked_while_ports_beside_its_own_are_asked(
     assert asked < 100
 
 
+@pytest.mark.parametrize(
+    ("statuses", "found", "seconds"),
+    [
+        ({8_086: 404, 8_088: None}, 8_086, 2),  # the other one is InfluxDB's, for its backups
+        ({8_086: 404, 8_088: 200}, 8_088, 2),
+        ({8_086: 404, 8_088: 404}, None, 40),
+        ({8_118: 400}, 8_118, 2),  # a proxy that was asked for no host
+        ({9_228: 400, "debugger": 200}, 9_228, 30),
+        ({9_228: 400, 9_230: None, "debugger": 200}, None, 40),
+    ],
+)
+@story()
+async def test_of_its_other_ports_the_one_that_speaks_http_and_is_no_debuggers_is_the_servers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, statuses: dict[Any, int | None], found: int | None, seconds: int
+) -> None:
+    async def probe_port(port: int, path: str, _timeout: float) -> ProbeResult:
+        number = statuses[port] if path == "/" else statuses.get("debugger", 404)
+        return ProbeResult(number == 200, number, "ok", "")
+
+    monkeypatch.setattr(readiness, "probe_port", probe_port)
+    force_setattr(stage.settings.backend, "command", [sys.executable])
+
+    def listen(process: FakeProcess) -> None:
+        for port in statuses:
+            if isinstance(port, int):
+                process.listen(port)
+        port = stage.supervisor.run.port if stage.supervisor.run else None
+        asyncio.get_running_loop().call_later(40.0, process.listen, port)
+
+    stage.layer.script = listen
+    started = await stage.supervisor.start()
+    assert (started.port if started.port in statuses else None) == found
+    assert seconds <= stage.now < seconds + 1.5
+
+
 @story(**LIVE)
 async def test_a_server_that_comes_to_its_port_later_is_followed_there(stage: Stage) -> None:
     """Its metrics, on a port of their own, were the first that answered."""
