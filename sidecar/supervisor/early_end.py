@@ -54,6 +54,10 @@ _FOREGROUND = {
     "setsid": "without setsid, because the sidecar starts it in its own session",
 }
 _BACKGROUND = frozenset(("-d", "--daemon", "--daemonize", "--detach", "--background", "--fork"))
+# Daemons that programs start for themselves; they do not serve, and outlive their program by a moment or for good
+_HELPERS = frozenset(("epmd", "erl_child_setup", "inet_gethost", "esbuild", "watchman", "dbus-daemon", "gpg-agent"))
+# Programs that run others, so a second one need not be a copy of the first
+_RUNTIMES = frozenset(("sh", "bash", "dash", "zsh", "node", "python", "python3", "ruby", "perl", "php", "java"))
 _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs .psgi .ru".split()  # noqa: SIM905 - as a line
@@ -110,17 +114,19 @@ def _unsettled(run: Run) -> Cause | None:
 def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
         return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
-    if (other := _other_port(run, settings)) is not None:
-        return other
-    if (ended := _in_shell(run)) is not None:
-        return ended
-    soon = run.lasted is not None and run.lasted < _SOON
-    said = _said(run)
-    if soon and said is not None and said.fatal is not None:  # from a worker; its manager gives up without an error
-        return said
     worker = run.server if run.process is None or run.server != run.process.identity.pid else None
     at_once = run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
-    if worker in {process.pid for process in run.forced} or (run.forced and at_once and worker is None):
+    left = {process.name for process in run.forced} - _HELPERS
+    in_background = worker in {process.pid for process in run.forced} or (left and at_once and worker is None)
+    name = Path(run.spec.command[0]).name[:15] if run.spec is not None else ""
+    if not in_background or name not in left - _RUNTIMES:  # else a copy of itself is left, which its error did not end
+        if (other := _other_port(run, settings) or _in_shell(run)) is not None:
+            return other
+        soon = run.lasted is not None and run.lasted < _SOON
+        said = _said(run)
+        if soon and said is not None and said.fatal is not None:  # from a worker; its manager gives up without an error
+            return said
+    if in_background:
         return _daemon(run)
     return _usage(run) or _stdin(run, settings, worker)
 

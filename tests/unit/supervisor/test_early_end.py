@@ -330,6 +330,21 @@ def test_nodes_own_status_of_a_module_that_waits_for_ever(
     assert why is None or "never settles" in why.remedy
 
 
+@pytest.mark.parametrize("output", [WORKER, "bind: Address already in use\n"])
+def test_a_program_that_leaves_its_own_copy_is_a_daemon_whatever_it_printed(tmp_path: Path, output: str) -> None:
+    """deluge-web prints an error that it handles; mini_httpd tries its port again for IPv4."""
+    run = ended(cwd=tmp_path, code=0, output=output, forced=(Survivor(7, "deluge-web"),))
+    run.spec.command = ("/usr/bin/deluge-web", "-p", "5005")
+    assert explain_early_end(run, Settings()).kind == "daemonized"
+
+
+@pytest.mark.parametrize("left", ["epmd", "erl_child_setup"])
+def test_a_helper_that_outlives_its_program_makes_it_no_daemon(tmp_path: Path, left: str) -> None:
+    said = "Kernel pid terminated (application_controller)\n"
+    run = ended(cwd=tmp_path, code=0, output=said, forced=(Survivor(7, left),))
+    assert explain_early_end(run, Settings()).kind != "daemonized"
+
+
 def test_a_script_inside_an_asar_is_said_to_be_for_electron_alone(tmp_path: Path) -> None:
     why = explain_early_end(ended("resources/app.asar/server.py", cwd=tmp_path, code=1), Settings())
     assert "Unpack the backend" in why.remedy
