@@ -53,8 +53,13 @@ _QUOTING = {
 }
 
 
-def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
-    """The likely cause, or None. ``output``: the end of the run's output, decoded; ``oom``: from ``oom_kills.was_killed``."""
+def guess(
+    output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None, since_ready: str | None = None
+) -> Cause | None:
+    """The likely cause, or None. ``output``: the end of the run's output, decoded; ``oom``: from ``oom_kills.was_killed``.
+
+    ``since_ready``: the part of the output that was printed after the run was ready; None: it never was.
+    """
     if oom and status.kind == "killed":
         return OOM
     if status.clean:
@@ -65,8 +70,10 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         by_status = Cause(f"The backend was killed by {signal_name(status.signal)}.", REPORT, "signal")
     if oom is False and by_status is _KILLED:
         by_status = KILLED_BY_OTHERS
-    if fatal is None and status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
-        return by_status  # a signal from outside has nothing to do with the output
+    if status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
+        survived = fatal is not None and since_ready is not None and find(_plain(since_ready)) is None
+        if fatal is None or survived:
+            return by_status  # a signal from outside has nothing to do with the output
     found = _from_text(output, fatal, port)
     if found is None and fatal is None and status.signal is None:
         fatal = find_logged(output)

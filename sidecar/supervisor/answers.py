@@ -103,7 +103,7 @@ def explain_by_output(run: Run) -> Cause:
     from ..observe.causes import guess
 
     status = run.status or UNKNOWN
-    found = guess(run.output, status, port=run.port, oom=run.oom)
+    found = guess(run.output, status, port=run.port, oom=run.oom, since_ready=run.since_ready)
     remedy = _PERHAPS_KILLED if SYSTEM == "win32" and status.code in _OF_TERMINATED else ""
     return found or Cause(capitalised(quote_last(run.output)), remedy, f"exit_{status.code}")
 

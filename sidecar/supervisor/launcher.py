@@ -165,9 +165,11 @@ class Launcher(Struct, eq=False):
             return error
         return None
 
-    def last_output(self, limit: int = 1 << 16) -> str:
-        """Returns the newest run's last output, with secrets masked and without colours; whole lines of at most ``limit`` bytes."""
+    def last_output(self, limit: int = 1 << 16, *, after: bytes = b"") -> str:
+        """Returns the newest run's last output, with secrets masked and without colours; whole lines of at most ``limit`` bytes, behind ``after``."""
         data = self.output_tail()
+        if (start := data.find(after)) >= 0:
+            data = data[start + len(after) :]
         if len(data) > limit:
             data = without_half(data[-limit:])
         # Escapes go first: only then is a partly coloured secret in one piece.

@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 _MAYBE_TAKEN = frozenset({"timeout", "hang_up"})  # failed shutdown requests that may have arrived: it may be saving
+_MARK = 8192  # bytes by which the output before readiness is recognised, also if it repeats itself
 _ABOUT_NO_RUN = frozenset({Outcome.CANCELLED, Outcome.SHUTTING_DOWN})
 
 
@@ -199,7 +200,7 @@ class Supervisor:
 
     def _announce(self, action: a.Announce) -> None:
         if action.reason is Reason.READY:
-            self._update(ready_at=self._loop.time())
+            self._update(ready_at=self._loop.time(), before_ready=self.launcher.output_tail()[-_MARK:])
         elif action.state is State.STOPPING and self.run is not None:
             self.stream.publish(RunEnding(self._update(ended_for=action.reason)))
         self.since = iso()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sidecar.core import events as e
 from sidecar.core.exit_status import ExitStatus
@@ -26,6 +27,8 @@ from sidecar.errors import (
 from sidecar.log import log
 from sidecar.process import oom_kills
 from sidecar.process.base import ListeningSocket, Survivor
+from sidecar.supervisor.answers import explain_by_output
+from sidecar.supervisor.run import with_output
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
 from sidecar.wire.observe import StateChanged
 from tests.support.backends import free_port
@@ -395,6 +398,28 @@ async def test_an_exit_before_ready_is_an_error_with_the_last_output(stage: Stag
     assert raised.value.data["code"] == 3
     assert raised.value.data["output"].endswith("no such table")
     assert len(raised.value.data["output"]) <= 8192
+
+
+TRACEBACK = (
+    'Traceback (most recent call last):\n  File "/app/i18n.py", line 3, in setup\nAttributeError: no such domain\n'
+)
+
+
+@pytest.mark.parametrize(("later", "kind"), [("", "killed"), ("GET /\n", "killed"), (TRACEBACK, "exception")])
+@story()
+async def test_an_error_that_the_run_survived_until_it_was_ready_does_not_explain_its_kill(
+    stage: Stage, later: str, kind: str
+) -> None:
+    def boot(process: FakeProcess) -> None:
+        process.print(TRACEBACK * 2)
+        process.listen()
+
+    stage.layer.script = boot
+    await stage.supervisor.start()
+    stage.process.print(later)
+    run = structs.replace(stage.supervisor.run, status=ExitStatus(signal=9))
+    run = with_output(run, stage.launcher.last_output)
+    assert explain_by_output(run).kind == kind
 
 
 @story()
