@@ -10,7 +10,7 @@ const { connect } = require("../lib/client.js");
 const { ownFolder } = require("../lib/client/folders.js");
 const { folderDamage } = require("../lib/client/folder.js");
 const { sidecarCommand } = require("../lib/main/command.js");
-const { fakeCommand } = require("./support/sidecar.js");
+const { PYTHON, fakeCommand, noSidecar, sidecarEnv } = require("./support/sidecar.js");
 
 /** @type {string} */
 let root;
@@ -130,12 +130,12 @@ test("never Python in a packaged app, whatever its arguments say", () => {
 
 test("in development Python is used, isolated from the working directory, and a named folder that does not exist is still an error", () => {
   const { command: words, startHint } = command({ packaged: false });
-  assert.deepEqual(words, ["python3", "-P", "-m", "sidecar"]);
+  assert.deepEqual(words.slice(0, 3), ["python3", "-P", "-c"]);
   assert.match(
     startHint ?? "",
     /package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s,
   );
-  assert.deepEqual(command({ packaged: false }, { platform: "win32" }).command, ["python", "-P", "-m", "sidecar"]);
+  assert.equal(command({ packaged: false }, { platform: "win32" }).command[0], "python");
   put("resources/sidecar/sidecar");
   for (const slip of [
     command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }),
@@ -143,6 +143,17 @@ test("in development Python is used, isolated from the working directory, and a 
   ]) {
     assert.match(slip.startHint ?? "", /nowhere/);
   }
+});
+
+test("Python starts the sidecar, and a missing package is an error without a traceback", { skip: noSidecar }, async () => {
+  const words = command({ packaged: false }).command.slice(1);
+  const sidecar = await connect({ command: [PYTHON, ...words], env: sidecarEnv });
+  await sidecar.close();
+  const bare = connect({ command: [PYTHON, "-S", ...words], env: { PYTHONPATH: undefined } });
+  await assert.rejects(bare, (/** @type {any} */ error) => {
+    assert.match(error.message, /Its last output:\nModuleNotFoundError: No module named 'sidecar'$/);
+    return true;
+  });
 });
 
 test("if the sidecar is in none of the places, the error lists them, with the remedy", async () => {

@@ -43,7 +43,7 @@ export interface AttachOptions {
    * The folder of the packed sidecar, or its program. Default: the folder in the variable `ELECTRON_SIDECAR_FOLDER` (not in a packaged app), else
    * `sidecar` in the app's resources, each with `sidecar[.exe]` directly inside or in a folder `PLATFORM-ARCH` (`win32-x64`, `darwin-arm64`,
    * …, as `process.platform` and `process.arch`), else the package `electron-backend-sidecar-PLATFORM-ARCH`, which npm
-   * installs with this one. If none of these exists and the app is not packaged: `python -P -m sidecar`.
+   * installs with this one. If none of these exists and the app is not packaged: the Python package, as `python -m sidecar`.
    */
   sidecarFolder?: string;
   backend?: BackendLaunch;
