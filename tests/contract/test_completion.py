@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.launch import clean_environment, run, run_sidecar, sidecar_command
+from tests.support.launch import clean_environment, run, run_sidecar_here, sidecar_command
 
 if sys.platform != "win32":
     from tests.support.terminal import Terminal
@@ -129,13 +129,13 @@ def test_fish_completes(environment: dict[str, str]) -> None:
 def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str]) -> None:
     """Tests only what the script requests: the script was never run, because PowerShell is not available here."""
     asked = {"_SIDECAR_COMPLETE": "powershell_complete", "COMP_WORDS": "\n".join(["sidecar", *words])}
-    done = run_sidecar(env=asked)
+    done = run_sidecar_here(env=asked)
     lines = done.stdout.splitlines()
     assert [line.startswith(start) for line, start in zip(lines, found, strict=True)] == [True] * len(found), done
 
 
 def test_the_powershell_script_names_program_and_variable() -> None:
-    done = run_sidecar("completion", "powershell", check=True)
+    done = run_sidecar_here("completion", "powershell")
     assert "Register-ArgumentCompleter -Native -CommandName sidecar" in done.stdout
     assert "$env:_SIDECAR_COMPLETE = 'powershell_complete'" in done.stdout
     assert done.stdout.count("{") == done.stdout.count("}")

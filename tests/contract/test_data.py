@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import clean_environment, run_sidecar, sidecar_command
+from tests.support.launch import clean_environment, run_sidecar_here, sidecar_command
 
 FAILING = script_backend("import sys; print('Error: no licence'); sys.exit(3)")
 
@@ -30,7 +30,7 @@ def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, st
 
 
 def sidecar(home: Path, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Any:
-    return run_sidecar(*words, env=environment(home, env), cwd=cwd or home)
+    return run_sidecar_here(*words, env=environment(home, env), cwd=cwd or home)
 
 
 def states(home: Path) -> list[dict[str, Any]]:

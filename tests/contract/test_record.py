@@ -21,7 +21,7 @@ import pytest_asyncio
 from tests.support import processes
 from tests.support.backends import http_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
-from tests.support.launch import ROOT, clean_environment, run, sidecar_command
+from tests.support.launch import ROOT, clean_environment, run, run_sidecar, run_sidecar_here, sidecar_command
 from tests.support.pipes import pack, unpack_all
 
 NODE = shutil.which("node")
@@ -29,6 +29,9 @@ MODULES = ROOT / "electron-shim" / "node_modules"
 
 
 def tool(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    if words[0] == "frames":
+        done = run_sidecar_here(*words)
+        return subprocess.CompletedProcess(words, done.returncode, done.stdout.encode(), done.stderr.encode())
     source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     command = [*sidecar_command(), *words]
     return subprocess.run(command, env=clean_environment(), capture_output=True, timeout=90, check=False, **source)
@@ -276,9 +279,9 @@ def test_the_shim_can_be_pointed_at_it_and_at_what_it_recorded(tmp_path: Path) -
 
 
 def test_frames_reads_as_a_conversation(conversation: tuple[Path, SidecarClient]) -> None:
-    done = tool("frames", str(conversation[0]))
-    assert (done.returncode, done.stderr) == (0, b"")
-    text = done.stdout.decode()
+    done = run_sidecar("frames", str(conversation[0]))
+    assert (done.returncode, done.stderr) == (0, "")
+    text = done.stdout
     assert re.search(r"^ +\d\.\d{3} < hello .* sidecar \S+, protocol 1, process \d+\r?$", text, re.MULTILINE)
     assert re.search(r"> request +1 +\d+  backend:start \[\]", text)
     assert re.search(r"< event +\d+  backend:stateChanged STARTING → RUNNING", text)
@@ -324,9 +327,9 @@ def test_what_is_not_a_recording_is_reported(
     file = tmp_path / "a"
     if content is not None:
         file.write_bytes(content)
-    done = tool(command, str(file))
-    assert (done.returncode, done.stdout) == (status, b"")
-    assert said in done.stderr.decode()
+    done = run_sidecar_here(command, str(file))
+    assert (done.returncode, done.stdout) == (status, "")
+    assert said in done.stderr
     assert len(done.stderr.splitlines()) <= 2
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import run_sidecar, toml_value
+from tests.support.launch import run_sidecar, run_sidecar_here, toml_value
 
 
 def doctor(*words: str, backend: list[str] | None = None, env: dict[str, str] | None = None) -> tuple[int, str, str]:
-    done = run_sidecar("doctor", *words, *(["--", *backend] if backend else []), env=env)
+    done = run_sidecar_here("doctor", *words, *(["--", *backend] if backend else []), env=env)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -34,9 +34,9 @@ def data(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_without_findings_the_doctor_says_so_and_exits_with_0(data: tuple[str, str]) -> None:
-    status, output, error = doctor("--json", *data, "--profile", "generic", backend=http_backend())
-    assert (status, error) == (0, "")
-    assert {check["status"] for check in checks(output).values()} == {"ok"}
+    done = run_sidecar("doctor", "--json", *data, "--profile", "generic", "--", *http_backend())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {check["status"] for check in checks(done.stdout).values()} == {"ok"}
 
 
 def test_a_backend_that_exits_right_after_it_was_ready_did_not_start(data: tuple[str, str]) -> None:

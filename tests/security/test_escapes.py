@@ -22,7 +22,7 @@ from sidecar.observe.report import render as render_report
 from sidecar.plain import escaped_json, one_line, printable
 from sidecar.wire.observe import Check, Crash
 from tests.e2e.test_doctor import doctor
-from tests.support.launch import run_sidecar
+from tests.support.launch import run_sidecar_here
 
 C0 = [chr(code) for code in range(0x20) if chr(code) != "\n"]
 STEERING = [
@@ -122,9 +122,9 @@ EVIL_NAME = "x\x1b[31m\u202ey"
 
 
 def test_an_error_on_the_command_line_holds_none() -> None:
-    done = run_sidecar("frames", f"/nowhere/{EVIL_NAME}", encoding=None)
+    done = run_sidecar_here("frames", f"/nowhere/{EVIL_NAME}")
     assert done.returncode != 0
-    assert steering(done.stderr.decode("utf-8", "replace"), "\n\r") == []
+    assert steering(done.stderr, "\n\r") == []
 
 
 @pytest.mark.parametrize("as_table", [True, pytest.param(False, marks=pytest.mark.slow)])
@@ -143,7 +143,7 @@ def test_a_bundle_and_a_list_of_data_hold_none_of_an_evil_folder(tmp_path: Path)
     assert "b.zip: " in error
     assert steering(output + error) == []
     for words in (["data"], ["data", "--json"]):
-        done = run_sidecar(
-            *words, env={"XDG_STATE_HOME": str(evil), "HOME": str(evil), "SIDECAR_STATE": str(evil)}, encoding=None
+        done = run_sidecar_here(
+            *words, env={"XDG_STATE_HOME": str(evil), "HOME": str(evil), "SIDECAR_STATE": str(evil)}
         )
-        assert steering((done.stdout + done.stderr).decode("utf-8", "replace"), "\n") == []
+        assert steering(done.stdout + done.stderr, "\n") == []

@@ -22,7 +22,7 @@ from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
 from tests.support.backends import http_backend, script_backend
 from tests.support.client import SidecarClient, failure
-from tests.support.launch import run_sidecar
+from tests.support.launch import run_sidecar, run_sidecar_here
 
 PLANTED = list(planted())
 
@@ -33,24 +33,13 @@ def test_the_list_is_large() -> None:
     assert len(HARMLESS) >= 100
 
 
-@pytest.mark.parametrize("index", range(len(PLANTED)))
-def test_a_planted_secret_is_masked(index: int) -> None:
-    text, secret = PLANTED[index]
-    shown = mask_text(text)
-    assert secret not in shown, (text, shown)
-    assert MASK in shown
-    assert mask_text(shown) == shown, "masked twice, it changes"
+def test_every_planted_secret_is_masked() -> None:
+    shown = [(text, secret, mask_text(text)) for text, secret in PLANTED]
+    assert [one for one in shown if one[1] in one[2] or MASK not in one[2]] == []
+    assert [masked for *_, masked in shown if mask_text(masked) != masked] == [], "masked twice, they change"
 
 
-@pytest.mark.parametrize("text", HARMLESS)
-def test_a_harmless_text_is_left_alone(text: str) -> None:
-    assert mask_text(text) == text
-
-
-def test_at_least_95_percent_are_masked_and_nothing_harmless_is() -> None:
-    """The required rate for a list that was kept separate."""
-    masked = sum(secret not in mask_text(text) for text, secret in PLANTED)
-    assert masked / len(PLANTED) >= 0.95
+def test_every_harmless_text_is_left_alone() -> None:
     assert [text for text in HARMLESS if mask_text(text) != text] == []
 
 
@@ -283,19 +272,24 @@ PIECES = (
 
 
 @pytest.mark.parametrize("large", [16 * 1024, pytest.param(64 * 1024, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("piece", PIECES)
-def test_no_text_takes_longer_than_its_length(piece: str, large: int) -> None:
+@pytest.mark.parametrize("part", range(4))
+def test_no_text_takes_longer_than_its_length(part: int, large: int) -> None:
     """Eight times the text takes about eight times the time; a quadratic search would take 64 times."""
 
-    def seconds(size: int) -> float:
+    def seconds(piece: str, size: int) -> float:
         text = piece * (size // len(piece))
         begin = time.thread_time()
         mask_text(text)
         return time.thread_time() - begin
 
-    took = seconds(large)
-    limit = min(1.0, 20 * seconds(large // 8) + 0.05)
-    assert min(took, seconds(large) if took >= limit else took) < limit  # a second time, as the machine is shared
+    def is_slow(piece: str) -> bool:
+        took = seconds(piece, large)
+        if took < 0.05:
+            return False
+        limit = min(1.0, 20 * seconds(piece, large // 8) + 0.05)
+        return took >= limit and seconds(piece, large) >= limit  # a second time, as the machine is shared
+
+    assert [piece for piece in PIECES[part::4] if is_slow(piece)] == []
 
 
 def test_a_value_of_backslashes_takes_no_longer_than_its_length() -> None:
@@ -373,7 +367,7 @@ def test_a_mistake_in_the_settings_shows_no_known_secret() -> None:
 
 
 def test_a_tool_keeps_no_secret_of_the_backends_variables(tmp_path: Path) -> None:
-    done = run_sidecar(
+    done = run_sidecar_here(
         *(
             "call",
             "sidecar:ping",
@@ -384,7 +378,6 @@ def test_a_tool_keeps_no_secret_of_the_backends_variables(tmp_path: Path) -> Non
         ),
         *("--", *script_backend(""), "swordfish-mackerel"),
         env={"XDG_DATA_HOME": str(tmp_path)},
-        encoding=None,
     )
     assert done.returncode == 0
     (kept,) = (path.read_text() for path in tmp_path.rglob("backend.json"))

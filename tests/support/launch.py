@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shlex
@@ -57,6 +59,35 @@ def run(
 def run_sidecar(*words: str, **how: Any) -> subprocess.CompletedProcess[Any]:
     """Calls ``run`` for the sidecar with these arguments."""
     return run([*sidecar_command(), *words], **how)
+
+
+def run_sidecar_here(
+    *words: str, env: Mapping[str, str | None] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """As ``run_sidecar``, but in this process: for what a tool prints and returns, in a fifth of the time.
+
+    Its streams are no files, and a sidecar that it starts is a process. With SIDECAR_COMMAND, it is that program.
+    """
+    if "SIDECAR_COMMAND" in os.environ:
+        return run_sidecar(*words, env=env, cwd=cwd)
+    from sidecar import cli
+
+    before, folder, clean = dict(os.environ), Path.cwd(), clean_environment(env)
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True) for _ in range(2))
+    os.environ.clear()
+    os.environ.update(clean)
+    os.chdir(cwd or folder)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = cli.main(words)
+    except SystemExit as end:  # of click, after a completion
+        status = end.code
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(before)
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(words, status, stdout, stderr)
 
 
 def toml_value(value: Any) -> str:

@@ -71,22 +71,19 @@ def read_all(path: Path) -> tuple[list[Record], RecordingError | None]:
     return read, None
 
 
-@pytest.mark.parametrize("place", range(0, 300, 7))
-def test_every_cut_and_every_flipped_bit_is_reported_and_costs_nothing_before_it(place: int, tmp_path: Path) -> None:
+def test_every_cut_and_every_flipped_bit_is_reported_and_costs_nothing_before_it(tmp_path: Path) -> None:
     path = tmp_path / "a"
     records: list[tuple[Kind, int, bytes]] = [("client", n, bytes([n]) * 20) for n in range(6)]
     data = written(path, *records, ("exit", 9, b"0"))
-    place %= len(data)
-    flipped = bytearray(data)
-    flipped[place] ^= 0x10
-    for damaged in (data[:place], bytes(flipped)):
+    whole = [bytes((*data[:place], data[place] ^ 0x10, *data[place + 1 :])) for place in range(len(data))]
+    for damaged in (*(data[:place] for place in range(len(data))), *whole):
         path.write_bytes(damaged)
         read, error = read_all(path)
         if error is not None:
             assert str(path) in error.message
             assert error.exit_status == 65
         else:  # cut between two records, or a bit of a time or of the header's text
-            assert damaged == bytes(flipped) or len(read) < 7
+            assert len(damaged) == len(data) or len(read) < 7
         for got, was in zip(read, records, strict=False):
             assert got.data == was[2]
 

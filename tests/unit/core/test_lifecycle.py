@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -161,19 +160,20 @@ EXPECTED: dict[type, dict[State, State]] = {
 }
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, ALL_EVENTS)))
-def test_every_pair_of_state_and_event(state: State, event: type) -> None:
-    story = Story()
-    story.reach(state)
-    expected = EXPECTED[event].get(state)
-    if expected is None:
-        before = (story.life.wants_up, story.life.run, story.life.occupied)
-        with pytest.raises(LookupError):
+@pytest.mark.parametrize("event", ALL_EVENTS)
+def test_the_event_in_every_state(event: type) -> None:
+    for state in State:
+        story = Story()
+        story.reach(state)
+        expected = EXPECTED[event].get(state)
+        if expected is None:
+            before = (story.life.wants_up, story.life.run, story.life.occupied)
+            with pytest.raises(LookupError):
+                story.send(sample(event, story.run))
+            assert (story.state, (story.life.wants_up, story.life.run, story.life.occupied)) == (state, before)
+        else:
             story.send(sample(event, story.run))
-        assert (story.state, (story.life.wants_up, story.life.run, story.life.occupied)) == (state, before)
-    else:
-        story.send(sample(event, story.run))
-        assert story.state is expected
+            assert story.state is expected, state
 
 
 def test_the_table_holds_no_pair_that_is_not_expected() -> None:
@@ -183,13 +183,14 @@ def test_the_table_holds_no_pair_that_is_not_expected() -> None:
 FACTS = [event for event in ALL_EVENTS if "run" in event.__struct_fields__]
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, FACTS)))
-def test_facts_about_an_old_run_are_dropped_in_every_state(state: State, event: type) -> None:
-    story = Story()
-    story.reach(state)
-    stale = sample(event, story.run - 1)
-    assert story.send(stale) == []
-    assert story.state is state
+@pytest.mark.parametrize("event", FACTS)
+def test_facts_about_an_old_run_are_dropped_in_every_state(event: type) -> None:
+    for state in State:
+        story = Story()
+        story.reach(state)
+        stale = sample(event, story.run - 1)
+        assert story.send(stale) == []
+        assert story.state is state
 
 
 def test_a_start_is_answered_when_ready_and_not_before() -> None:

@@ -273,21 +273,19 @@ SAID = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "output", "words"), SAID, ids=[f"{kind}-{n}" for n, (kind, *_) in enumerate(SAID)]
-)
-@pytest.mark.parametrize(
     ("before", "newline"),
     [
         pytest.param("", "\n", id="alone"),
         pytest.param(NOISE * 40, "\r\n", id="after much else", marks=pytest.mark.slow),
     ],
 )
-def test_the_cause_comes_from_the_output(
-    *, kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
-) -> None:
-    cause = guess((before + output).replace("\n", newline), status, port=None)
-    assert (cause.kind, words in cause.cause) == (kind, True), cause.cause
-    assert cause.remedy.endswith(".")
+def test_the_cause_comes_from_the_output(before: str, newline: str) -> None:
+    wrong = []
+    for kind, status, output, words in SAID:
+        cause = guess((before + output).replace("\n", newline), status, port=None)
+        if cause is None or cause.kind != kind or words not in cause.cause or not cause.remedy.endswith("."):
+            wrong.append((kind, output, cause))
+    assert wrong == []
 
 
 ENDED = [
@@ -473,13 +471,16 @@ def _always_named(parts: Any, names: dict[int, str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
-def test_a_row_names_nothing_that_its_pattern_may_not_have_found(row: Row) -> None:
+def test_no_row_names_what_its_pattern_may_not_have_found() -> None:
     """A backend whose last output was EBUSY ended the search for its cause with a KeyError."""
-    texts = (row.cause, row.remedy)
-    used = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name} - {"line"}
-    names = {number: name.rstrip("0123456789") for name, number in re.compile(row.pattern).groupindex.items()}
-    assert used <= _always_named(re._parser.parse(row.pattern), names)  # type: ignore[attr-defined]
+
+    def unfound(row: Row) -> set[str]:
+        texts = (row.cause, row.remedy)
+        used = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name} - {"line"}
+        names = {number: name.rstrip("0123456789") for name, number in re.compile(row.pattern).groupindex.items()}
+        return used - _always_named(re._parser.parse(row.pattern), names)  # type: ignore[attr-defined]
+
+    assert [(row.kind, row.pattern, unfound(row)) for row in ROWS if unfound(row)] == []
 
 
 def test_a_large_output_without_any_cause_is_searched_quickly_and_honestly() -> None:

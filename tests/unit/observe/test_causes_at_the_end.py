@@ -547,23 +547,21 @@ SAID = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "output", "words"), SAID, ids=[f"{kind}-{n}" for n, (kind, *_) in enumerate(SAID)]
-)
-@pytest.mark.parametrize(
     "before",
     [
         pytest.param("", id="alone"),
         pytest.param("INFO: started\n" * 200, id="after much else", marks=pytest.mark.slow),
     ],
 )
-def test_the_cause_comes_from_its_last_words(
-    *, kind: str, status: ExitStatus, output: str, words: str, before: str
-) -> None:
-    cause = guess(before + output, status, port=4711)
-    assert cause is not None
-    assert (cause.kind, words in cause.cause) == (kind, True), cause.cause
-    assert cause.remedy.endswith(".")
-    assert "\n" not in cause.cause
+def test_the_cause_comes_from_its_last_words(before: str) -> None:
+    wrong = []
+    for kind, status, output, words in SAID:
+        cause = guess(before + output, status, port=4711)
+        if cause is None or cause.kind != kind or words not in cause.cause or "\n" in cause.cause:
+            wrong.append((kind, output, cause))
+        else:
+            assert cause.remedy.endswith("."), cause
+    assert wrong == []
 
 
 def test_an_exception_that_it_logged_and_survived_is_not_the_cause() -> None:

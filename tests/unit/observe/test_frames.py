@@ -126,9 +126,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("output", HOSTILE, ids=[repr(output[:12]) for output in HOSTILE])
-@pytest.mark.parametrize("kind", [None, "dotnet", "java", "node", "python", "go", "rust", "ruby"])
-def test_hostile_output_is_read_in_time_that_grows_with_its_length(output: str, kind: str | None) -> None:
-    begun = time.process_time()
-    fatal = find(output) if kind is None else Fatal(kind, "", "", output[:300], output)
-    fingerprint("exception", "X", read_frames(fatal, output))
-    assert time.process_time() - begun < 1.0
+def test_hostile_output_is_read_in_time_that_grows_with_its_length(output: str) -> None:
+    for kind in (None, "dotnet", "java", "node", "python", "go", "rust", "ruby"):
+        begun = time.process_time()
+        fatal = find(output) if kind is None else Fatal(kind, "", "", output[:300], output)
+        fingerprint("exception", "X", read_frames(fatal, output))
+        assert time.process_time() - begun < 1.0, kind

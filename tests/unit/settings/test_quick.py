@@ -169,14 +169,14 @@ def test_the_variables_of_a_profile_are_left_to_load() -> None:
     assert quick(profile="aura", environ={"AURA_BACKEND_URL": "http://127.0.0.1:5005"}) is None
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_setting_has_a_flag_and_a_variable_that_accept_its_default(name: str) -> None:
-    section, key = name.split(".")
-    default = getattr(getattr(Settings(), section), key)
-    text = msgspec.json.encode(default).decode()  # what holds no table is TOML too
-    variable = f"SIDECAR_{name.upper().replace('.', '__')}"
-    by_variable = load(environ={variable: text}, profile="generic")
-    by_flag = load(environ={}, overrides=[f"{name}={text}"], profile="generic")
-    assert getattr(getattr(by_variable.settings, section), key) == default
-    if default != {}:  # an empty table gives no value
-        assert (by_variable.origins[name], by_flag.origins[name]) == (variable, f"--set {name}")
+def test_every_setting_has_a_flag_and_a_variable_that_accept_its_default() -> None:
+    for name in NAMES:
+        section, key = name.split(".")
+        default = getattr(getattr(Settings(), section), key)
+        text = msgspec.json.encode(default).decode()  # what holds no table is TOML too
+        variable = f"SIDECAR_{name.upper().replace('.', '__')}"
+        by_variable = load(environ={variable: text}, profile="generic")
+        by_flag = load(environ={}, overrides=[f"{name}={text}"], profile="generic")
+        assert getattr(getattr(by_variable.settings, section), key) == default, name
+        if default != {}:  # an empty table gives no value
+            assert (by_variable.origins[name], by_flag.origins[name]) == (variable, f"--set {name}")
