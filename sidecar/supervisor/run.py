@@ -51,6 +51,7 @@ class Run(Struct, frozen=True):
     last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
     listening: tuple[ListeningSocket, ...] | None = None  # where its tree listened at the timeout; None: unknown
     unix_socket: str = ""  # the Unix socket on which it listened instead at that time; empty: none
+    worked: float = 0.0  # seconds of processor time that its tree had used at that time
     obstacle: Cause | None = None  # what kept it from serving, as part of a sentence
     closed_socket: bool = False  # it closed the passed socket
     instead: tuple[Socket, ...] = ()  # where it listened instead of on the passed socket
@@ -108,6 +109,14 @@ class Run(Struct, frozen=True):
             "unix_socket": find_unix_socket(self._pids()) if listening == [] else "",
             "obstacle": self.obstacle_now(),
         }
+
+    def time_worked(self) -> float:
+        """Returns the seconds of processor time that the living processes of its tree have used."""
+        from ..process.platform.usage import create_reader  # a successful start never needs it
+
+        reader = create_reader()
+        tree = self.process.processes() if self.process is not None else []
+        return sum(usage.cpu_seconds for one in tree if (usage := reader.read(*one)) is not None)
 
     def _pids(self) -> list[int]:
         return [identity.pid for identity in self.process.processes()] if self.process is not None else []

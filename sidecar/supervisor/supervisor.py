@@ -296,7 +296,7 @@ class Supervisor:
             self._up.succeed(self._current_run.started())
             return
         if action.outcome is Outcome.STARTUP_TIMEOUT:  # look now: the run is about to be stopped
-            self._update(**self._current_run.seen_now())
+            self._update(**self._current_run.seen_now(), worked=self._current_run.time_worked())
         self._up.fail(lambda: action.error or self._error(action.outcome))
 
     def _answer_down(self, action: a.AnswerDown) -> None:

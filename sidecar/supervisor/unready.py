@@ -152,7 +152,8 @@ def _silent(run: Run, how: str) -> Cause:
     if run.unix_socket:
         return _FOUND["unix_socket"].filled(port=run.port, path=run.unix_socket, how=how)
     remedy = f"Make it listen on TCP instead of a Unix socket: {how}." if says_unix_socket(run.output) else _ONLY_LONGER
-    return Cause(f"nothing listens on port {run.port}", remedy)
+    worked = f", and its processes used {run.worked:.0f} s of processor time" if run.worked >= 1 else ""
+    return Cause(f"nothing listens on port {run.port}{worked}", remedy)
 
 
 def says_unix_socket(output: str) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import msgspec
+import psutil
 import pytest
+from msgspec import structs
 
 from sidecar.backend.probe import ProbeResult
 from sidecar.core.cause import Cause
-from sidecar.process.base import ListeningSocket
+from sidecar.process import tree
+from sidecar.process.base import ListeningSocket, ProcessId
 from sidecar.settings.model import Backend, Settings
 from sidecar.supervisor.run import Run
 from sidecar.supervisor.unready import explain_hung, explain_unready
@@ -225,3 +230,19 @@ def test_a_run_that_lost_its_port_is_not_said_to_have_been_slow() -> None:
     why = explain_hung(Run(1, 5005, 0.0, lost="it no longer listens on port 5005"), SETTINGS)
     assert why.cause == "It could not be reached any more: it no longer listens on port 5005."
     assert "slow" not in why.remedy
+
+
+def test_a_run_that_was_busy_until_the_timeout_differs_from_one_that_waits() -> None:
+    busy = Run(1, 5005, 0.0, listening=(), worked=42.4)
+    assert "port 5005, and its processes used 42 s of processor time." in explain_unready(busy, SETTINGS).cause
+    waits = structs.replace(busy, worked=0.2)
+    assert "port 5005." in explain_unready(waits, SETTINGS).cause
+
+
+def test_the_time_that_a_run_worked_is_that_of_its_processes() -> None:
+    entry = tree.read_entry(os.getpid()) if tree.EXACT else None
+    own = ProcessId(os.getpid(), entry.started if entry is not None else psutil.Process().create_time())
+    run = Run(1, 5005, 0.0, process=SimpleNamespace(processes=lambda: [own, ProcessId(2**22 + 1, 0.0)]))
+    used = sum(os.times()[:2])
+    assert used - 1 < run.time_worked() < used + 5
+    assert Run(1, 5005, 0.0).time_worked() == 0
