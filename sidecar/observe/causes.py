@@ -72,7 +72,7 @@ def guess(
         by_status = KILLED_BY_OTHERS
     if status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
         survived = fatal is not None and since_ready is not None and find(_plain(since_ready)) is None
-        if fatal is None or survived:
+        if fatal is None or survived or re.search(_ORPHANED, f"{fatal.type}: {fatal.message}"):
             return by_status  # a signal from outside has nothing to do with the output
     found = _from_text(output, fatal, port)
     if found is None and fatal is None and status.signal is None:
@@ -100,6 +100,10 @@ def guess(
 def from_words(output: str, *, port: int | None) -> Cause | None:
     """Like ``guess``, from the output of a program that still runs: a reloader that waits for its files to change."""
     return _from_text(*_read(output), port)
+
+
+# The words of a child that lost its parent: Node's cluster, Python's multiprocessing
+_ORPHANED = r"\bEPIPE\b|^(?:Error: Channel closed|BrokenPipeError|ConnectionResetError|EOFError)\b"
 
 
 # One end is explained in several calls, and 64 KiB without a match take 10 ms.

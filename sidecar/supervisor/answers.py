@@ -99,11 +99,13 @@ def explain_by_facts(run: Run, settings: Settings) -> Cause | None:
 
 def explain_by_output(run: Run) -> Cause:
     """Explains why a run ended from what it printed; the remedy is empty if none of that is recognised."""
-    from ..core.last_line import quote_last  # a successful start never needs these two
+    from ..core.last_line import quote_last  # a successful start never needs these three
     from ..observe.causes import guess
+    from .early_end import explain_lost_worker
 
     status = run.status or UNKNOWN
     found = guess(run.output, status, port=run.port, oom=run.oom, since_ready=run.since_ready)
+    found = found or explain_lost_worker(run)
     remedy = _PERHAPS_KILLED if SYSTEM == "win32" and status.code in _OF_TERMINATED else ""
     return found or Cause(capitalised(quote_last(run.output)), remedy, f"exit_{status.code}")
 

@@ -74,7 +74,7 @@ _FOUND = {
     "in_shell": Cause("The program that its shell had started was ended by a signal ({word}); the shell went on, and exited with code 0.", "Find out what ended it: its last output, the system's log. So that its end is the backend's, make it the last command, with exec before it.", "killed"),
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
     "clean": Cause("The backend exited by itself, without an error.", f"{_IF_MEANT} {_OPEN_STDIN} Otherwise check its log.", "clean_exit"),
-    "worker": Cause("Its process {pid}, which listened on its port, ended; then its first process exited with code 0, whatever had ended that one.{said}", f"Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user.{{stdin}} {_IF_MEANT}", "worker_ended"),
+    "worker": Cause("Its process {pid}, which listened on its port, ended; then its first process exited with code {code}, whatever had ended that one.{said}", "Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user.{more}", "worker_ended"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "unsettled": Cause("Nothing was left to do for the backend while its module waited (await at its top level), so Node.js exited.", "Look for a promise that never settles, such as a connection that closes without an error event.", "unsettled_await"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
@@ -114,7 +114,7 @@ def _unsettled(run: Run) -> Cause | None:
 def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
         return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
-    worker = run.server if run.process is None or run.server != run.process.identity.pid else None
+    worker = _worker_of(run)
     at_once = run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
     left = {process.name for process in run.forced} - _HELPERS
     in_background = worker in {process.pid for process in run.forced} or (left and at_once and worker is None)
@@ -198,6 +198,10 @@ def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
     return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output), asked=asked)
 
 
+def _worker_of(run: Run) -> int | None:
+    return run.server if run.process is None or run.server != run.process.identity.pid else None
+
+
 def _worker(run: Run, settings: Settings, worker: int) -> Cause:
     """The first process exited after its worker, which served, and hides how the worker ended."""
     if run.oom:
@@ -208,7 +212,17 @@ def _worker(run: Run, settings: Settings, worker: int) -> Cause:
     stdin = f" {_OPEN_STDIN}" if soon and settings.backend.stdin == "null" else ""
     ended = re.search(_BY_SIGNAL, run.output[-_LAST_WORDS:])
     said = f" Its output: {ended[0].strip()}." if ended else say_last(run.output[-_LAST_WORDS:], only_errors=True)
-    return _FOUND["worker"].filled(pid=worker, said=said, stdin=stdin)
+    return _FOUND["worker"].filled(pid=worker, code=0, said=said, more=f"{stdin} {_IF_MEANT}")
+
+
+def explain_lost_worker(run: Run) -> Cause | None:
+    """Returns the cause if a launcher whose worker ended exits with an error, and neither of them said why."""
+    worker, status = _worker_of(run), run.status
+    if worker is None or status is None or status.code is None or quote_last(run.output, only_errors=True):
+        return None
+    if worker in {process.pid for process in run.forced}:  # it outlived the launcher
+        return None
+    return _FOUND["worker"].filled(pid=worker, code=status.code, said="", more="")
 
 
 def _said(run: Run) -> Cause | None:

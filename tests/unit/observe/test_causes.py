@@ -351,6 +351,9 @@ def test_a_name_that_contains_the_letters_of_an_error_code_is_none(name: str) ->
 def test_a_kill_from_outside_is_not_explained_by_earlier_output() -> None:
     cause = guess("warn: SQLite Error 5: 'database is locked', trying again\n", ExitStatus(signal=9), port=None)
     assert cause.kind == "killed"
+    cluster = "Error: write EPIPE\n    at target._send (node:internal/child_process:878:20)\n\nNode.js v20.20.2\n"
+    orphaned = guess(cluster, ExitStatus(signal=9), port=None)  # Node's workers, after their parent was killed
+    assert orphaned.kind == "killed"
 
 
 @pytest.mark.parametrize(

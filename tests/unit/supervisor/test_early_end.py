@@ -16,7 +16,7 @@ from sidecar.process.base import Confinement, SandboxRequest, Survivor
 from sidecar.process.platform.usage import MEASURE
 from sidecar.process.spec import LaunchSpec
 from sidecar.settings.model import Backend, Limits, Settings
-from sidecar.supervisor.answers import error_for
+from sidecar.supervisor.answers import error_for, explain_by_output
 from sidecar.supervisor.early_end import explain_early_end
 from sidecar.supervisor.run import Run
 from sidecar.supervisor.unready import explain_unready
@@ -370,6 +370,15 @@ def test_the_end_of_the_process_that_served_comes_before_a_launchers_exit_with_0
     assert why.cause.endswith("Its output: web.1 | terminated by SIGKILL.")
     failed = explain_early_end(structs.replace(run, output=WORKER), Settings())
     assert "flask" in failed.cause
+
+
+def test_a_launcher_that_exits_with_an_error_may_hide_how_its_server_ended(tmp_path: Path) -> None:
+    """cross-env exits with 1 and says nothing if its program was killed."""
+    run = ended(cwd=tmp_path, code=1, ready=True, server=7, output="up\n")
+    why = explain_by_output(run)
+    assert (why.kind, "Its process 7," in why.cause, "code 1," in why.cause) == ("worker_ended", True, True)
+    for other in ({"output": "Error: no licence\n"}, {"forced": (Survivor(7, "server"),)}, {"server": None}):
+        assert explain_by_output(structs.replace(run, **other)).kind == "exit_1"
 
 
 def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
