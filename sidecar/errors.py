@@ -266,7 +266,7 @@ class ElevationRefusedError(SidecarError):
 
 
 class InvalidConfigError(SidecarError):
-    """The settings are wrong; the message lists every mistake."""
+    """The settings are wrong; the message lists the mistakes."""
 
     code = "INVALID_CONFIG"
     remedy = f"Correct the listed settings; see {PAGES}/settings.md."

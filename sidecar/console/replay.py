@@ -141,7 +141,10 @@ def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
         return "same", []
     if new is None or new.answer is None or old.answer.get("type") != new.answer.get("type"):
         return "DIFFERENT", [Difference("", old.outcome, new.outcome if new else None, shape=True)]
-    found = list(differences(old.outcome, new.outcome))
+    try:
+        found = list(differences(old.outcome, new.outcome))
+    except RecursionError:
+        found = [Difference("", "nested too deeply", "not compared", shape=False)]
     if old.answer.get("type") == "error":
         found = [each._replace(shape=each.path == "code") for each in found]
     if any(difference.shape for difference in found):

@@ -1,4 +1,4 @@
-"""Combines all sources into one Settings object, or one error that lists every mistake."""
+"""Combines all sources into one Settings object, or one error that lists the mistakes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ..errors import InvalidConfigError
 from . import checks
-from .merge import collect
+from .merge import MAX_MISTAKES, collect
 from .model import Settings
 from .servers import unfilled
 
@@ -31,15 +31,18 @@ def load(
     """Merges flags over environment over file over profile over defaults.
 
     ``config``: the path of a TOML file. ``profile``: outranks the profile of every source. ``overrides``: ``section.key=value``;
-    the last one wins. ``command``: the words after ``--``. InvalidConfigError: all mistakes of all sources, one per line.
+    the last one wins. ``command``: the words after ``--``. InvalidConfigError: the mistakes of all sources, one per line.
     """
     merge = collect(config, profile, overrides, command, environ)
     settings = msgspec.convert({"profile": merge.profile, **merge.values()}, Settings)
     merge.mistakes.extend(checks.mistakes(settings, merge.origins, merge.bad))
     if merge.mistakes:
         unique = list(dict.fromkeys(merge.mistakes))
-        title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
-        raise InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in _masked(unique, environ))]))
+        count = len(unique) + merge.left_out
+        title = "The settings are wrong" if count == 1 else f"The settings have {count} mistakes"
+        lines = [f"- {mistake}" for mistake in _masked(unique[:MAX_MISTAKES], environ)]
+        more = [f"- and {count - len(lines)} more"] if count > len(lines) else []
+        raise InvalidConfigError("\n".join([f"{title}:", *lines, *more]))
     settings, notes = checks.normalise(settings, merge.origins)
     backend = settings.backend
     left = [f"{why}; write {meant}" for _, why, meant in unfilled(backend.command, backend.env)]

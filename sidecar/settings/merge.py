@@ -1,4 +1,4 @@
-"""Combines all sources into the values of the settings, and collects every mistake, without importing msgspec."""
+"""Combines all sources into the values of the settings, and collects the mistakes, without importing msgspec."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from .texts import BYTES, SECONDS, quantity
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from .model import Settings
     from .table import Entry
+
+MAX_MISTAKES = 50  # that are described; a file may have ten thousands
 
 _UNITS: dict[str, dict[str, float]] = {"seconds": SECONDS, "bytes": BYTES}
 _ITEMS: dict[str, Entry] = {"texts": (None, "text", None, None, ()), "ports": (None, "whole", 1, 65_535, ())}
@@ -79,6 +81,7 @@ class Merge:
         self.origins: dict[str, str] = {}
         self.bad: set[str] = set()  # settings whose value was wrong
         self.mistakes: list[str] = []
+        self.left_out = 0  # mistakes that were only counted
         self.notes: list[str] = []
         self.has_legacy = False  # the profile's own variables are set
         self.profile = DEFAULT_PROFILE
@@ -91,13 +94,13 @@ class Merge:
             return  # an empty section
         entry = known.get(given.key)
         if entry is None or (given.entry is not None and entry[1] != "table"):
-            self.mistakes.append(f"{given.origin}: {_unknown(given)}")
+            self._complain(lambda: f"{given.origin}: {_unknown(given)}")
             return
         try:
             value = _converted(given, entry if given.entry is None else _ITEMS["texts"])
         except ValueError:
             self.bad.add(f"{given.section}.{given.key}")
-            self.mistakes.append(f"{given.origin}: {given.name} is {_shown(given)}; allowed: {_allowed(given)}")
+            self._complain(lambda: f"{given.origin}: {given.name} is {_shown(given)}; allowed: {_allowed(given)}")
             return
         section = self._values.setdefault(given.section, {})
         if given.entry is not None:
@@ -105,6 +108,13 @@ class Merge:
         else:
             section[given.key] = value
         self.origins[f"{given.section}.{given.key}"] = given.origin
+
+    def _complain(self, describe: Callable[[], str]) -> None:
+        """Adds a mistake; of many only the number, because each description takes milliseconds."""
+        if len(self.mistakes) < MAX_MISTAKES:
+            self.mistakes.append(describe())
+        else:
+            self.left_out += 1
 
     def choose_profile(self, given: Given) -> None:
         if isinstance(given.value, str) and given.value in PROFILES:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 PREFIX = "SIDECAR_"
 _MAX_FILE = 1 << 20  # bytes
 _MAX_DOTS = 1000  # per line; tomllib's time is quadratic in a key's dots
-_MAX_SEARCHED = 100_000  # characters; in a longer file no line number is searched for
 
 
 class Given(Fields):
@@ -59,14 +58,14 @@ def from_file(path: str) -> Source:
         return Source(f"{path}: is not valid TOML: {_explained(path, content, str(error))}")
     except (ValueError, RecursionError) as error:
         return Source(f"{path}: cannot be read: {error}")
-    source = Source()
+    source, places = Source(), _Places(path, content)
     for section, value in document.items():
         if isinstance(value, dict):
-            source.given.extend(_table(path, content, section, value))
+            source.given.extend(_table(places, section, value))
         elif section == "profile":
-            source.given.append(Given("", section, value, _place(path, content, "", section)))
+            source.given.append(Given("", section, value, places.of("", section)))
         else:
-            where = _place(path, content, "", section)
+            where = places.of("", section)
             source.mistakes.append(f"{where}: {section} is outside any section; only profile is allowed there")
     return source
 
@@ -120,38 +119,49 @@ def _read(path: str) -> str:
     return content
 
 
-def _table(path: str, content: str, section: str, table: dict[str, Any]) -> Iterator[Given]:
+class _Places:
+    """Where each name is in a file, for people."""
+
+    def __init__(self, path: str, content: str) -> None:
+        self._path = path
+        # Searched once: with a search for each name, a file of 100 KB would delay the start by minutes.
+        self._sections, self._keys = _lines(content)
+
+    def of(self, section: str, key: str, *, otherwise: str = "") -> str:
+        """The file and, if found, the line of a section's key (of the section if it is empty)."""
+        name = f"{section}.{key}".strip(".")
+        found = [self._keys.get(name), self._sections.get(name) if not section or not key else None]
+        line = min(filter(None, found), default=None)
+        return f"{self._path}, line {line}" if line else otherwise or self._path
+
+
+def _table(places: _Places, section: str, table: dict[str, Any]) -> Iterator[Given]:
     if not table:
-        yield Given(section, "", None, _place(path, content, section, ""))
+        yield Given(section, "", None, places.of(section, ""))
     for key, value in table.items():
-        where = _place(path, content, section, key)
+        where = places.of(section, key)
         if (section, key) == ("backend", "env") and isinstance(value, dict):
             for entry, text in value.items():
-                place = _place(path, content, f"{section}.{key}", entry, otherwise=where)
+                place = places.of(f"{section}.{key}", entry, otherwise=where)
                 yield Given(section, key, text, place, entry)
         else:
             yield Given(section, key, value, where)
 
 
-def _place(path: str, content: str, section: str, key: str, *, otherwise: str = "") -> str:
-    line = line_of(content, section, key) if len(content) <= _MAX_SEARCHED else None
-    return f"{path}, line {line}" if line else otherwise or path
-
-
-def line_of(content: str, section: str, key: str) -> int | None:
-    """The line of a section's key; None if this simple search misses it."""
+def _lines(content: str) -> tuple[dict[str, int], dict[str, int]]:
+    """The first line of each section and of each key, by its full name; this simple search misses some."""
     here = ""
+    sections: dict[str, int] = {}
+    keys: dict[str, int] = {}
     for number, line in enumerate(content.splitlines(), 1):
         bare = line.strip()
         if bare.startswith("["):
             here = bare.partition("#")[0].strip(" []\t").replace('"', "").replace("'", "")
-            if section in {"", here} and here == f"{section}.{key}".strip("."):
-                return number
+            sections.setdefault(here, number)
         elif "=" in bare and not bare.startswith("#"):
             left = bare.partition("=")[0].strip().replace('"', "").replace("'", "")
-            if f"{here}.{left}".strip(".") == f"{section}.{key}".strip("."):
-                return number
-    return None
+            keys.setdefault(f"{here}.{left}".strip("."), number)
+    return sections, keys
 
 
 def is_own_variable(name: str) -> bool:

@@ -10,7 +10,10 @@ import msgspec
 import pytest
 
 from sidecar.console.call import arguments
+from sidecar.console.conversation import Exchange, Tape
+from sidecar.console.playback import Answers
 from sidecar.console.recording import MAGIC, Header, Recording, RecordingError, encode_header
+from sidecar.console.replay import judge
 from sidecar.errors import InvalidArgsError, InvalidConfigError, UsageError
 from sidecar.settings.load import load
 from sidecar.wire.channels import CHANNELS
@@ -97,11 +100,26 @@ def test_a_field_of_a_wrong_type_is_refused(field: str) -> None:
     [
         (f"[backend]\nport = 0x{'f' * 100_000}\n", r"backend\.port is a number that is too large"),
         ("[backend.env]\n" + "".join(f'K{count} = "v"\n' for count in range(20_000)) + "x = 1\n", r"backend\.env"),
+        ("[backend.env]\n" + "".join(f"K{count}='v'\n" for count in range(8_000)) + "x = 1\n", r", line 8002: backend"),
+        ("".join(f"[bakend{count}]\nx=1\n" for count in range(30_000)), r"30000 mistakes(?s:.*)\n- and 29950 more$"),
+        (
+            "[backend]\n" + "".join(f"prt{count}=1\n" for count in range(40_000)),
+            r"40000 mistakes(?s:.*)\n- and 39950 more$",
+        ),
         (f"{'.'.join('a' * 50_000)} = 1\n", "more than 1000 dots"),
         (f"[{'.'.join('a' * 50_000)}]\n", "more than 1000 dots"),
         ("#" * (1 << 21), "more than 1048576 bytes"),
     ],
-    ids=["a number of 100 000 digits", "20 000 variables", "a key of 50 000 dots", "a table of 50 000 dots", "a giant"],
+    ids=[
+        *(
+            "a number of 100 000 digits",
+            "20 000 variables",
+            "100 KB of variables",
+            "30 000 sections",
+            "40 000 settings",
+        ),
+        *("a key of 50 000 dots", "a table of 50 000 dots", "a giant"),
+    ],
 )
 def test_a_file_of_settings_made_to_be_slow_is_an_error_in_words(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "x.toml").write_text(text)
@@ -126,6 +144,22 @@ def test_a_recording_nested_too_deeply_is_an_error_in_words(tmp_path: Path, cont
     (tmp_path / "x.rec").write_bytes(content)
     with pytest.raises(RecordingError, match="damaged"):
         list(Recording(tmp_path / "x.rec"))
+
+
+@pytest.mark.parametrize("levels", range(100, 1000, 100))
+def test_a_recorded_answer_nested_nearly_too_deeply_is_compared_and_found(levels: int) -> None:
+    """Python may nest less deeply than the decoder."""
+    value = msgspec.msgpack.decode(b"\x91" * levels + b"\xc0")
+    one, other = (Exchange(1, "sidecar:ping", [value], 0.0, {"type": "response", "result": value}) for _ in range(2))
+
+    def below(frames: int) -> None:
+        if frames:
+            below(frames - 1)
+        else:
+            assert judge(one, other)[0] in {"same", "values"}
+            assert Answers(Tape(exchanges=[one])).find("sidecar:ping", [value]) is one
+
+    below(100)
 
 
 def test_an_argument_nested_too_deeply_is_an_error_in_words() -> None:
