@@ -81,7 +81,10 @@ class FirewallChannels(Struct, frozen=True):
         """Returns the program that listens, else the backend's executable, which may be a launcher (npm.cmd, uvicorn.exe); empty if none."""
         # Resolves links and drives of subst, which exist in one session only (DefineDosDevice).
         run = self.supervisor.current
-        listening = program_of(run.server) if run is not None and run.server is not None else ""
+        server = run.server if run is not None else None
+        tree = run.process.processes() if run is not None and run.process is not None else ()
+        # Another program may have its pid by now.
+        listening = program_of(server) if server is not None and any(one.pid == server for one in tree) else ""
         try:
             return os.path.realpath(listening or find_command(self.settings, os.environ).argv[0])
         except errors.SidecarError:

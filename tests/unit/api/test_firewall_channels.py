@@ -9,12 +9,14 @@ import pytest
 
 from sidecar.api import firewall_channels
 from sidecar.api.firewall_channels import FirewallChannels
+from sidecar.process.base import ProcessId
 from sidecar.settings.model import Backend, Settings
 
 
-def channels(command: str, server: int | None) -> FirewallChannels:
-    """``server``: the pid that listens; None: none does."""
-    supervisor: Any = SimpleNamespace(current=SimpleNamespace(server=server))
+def channels(command: str, server: int | None, *pids: int) -> FirewallChannels:
+    """``server``: the pid that was seen listening; None: none was. ``pids``: the run's processes now."""
+    process = SimpleNamespace(processes=lambda: [ProcessId(pid, 0.0) for pid in pids])
+    supervisor: Any = SimpleNamespace(current=SimpleNamespace(server=server, process=process))
     client: Any = None
     return FirewallChannels(Settings(backend=Backend(command=(command,))), supervisor, client)
 
@@ -34,6 +36,7 @@ def test_a_rule_is_about_the_program_that_listens_and_not_its_launcher(
     """On Windows npm.cmd and uvicorn.exe only start Node and Python, and the firewall goes by the listening program."""
     server = str((tmp_path / "node.exe").resolve())
     monkeypatch.setattr(firewall_channels, "program_of", {7: server}.get)
-    assert channels(sys.executable, 7)._program() == server
+    assert channels(sys.executable, 7, 6, 7)._program() == server
+    assert channels(sys.executable, 7, 6)._program() != server  # it ended, and another program has its pid
     monkeypatch.setattr(firewall_channels, "program_of", lambda _pid: "")
-    assert channels(sys.executable, 7)._program() == channels(sys.executable, None)._program() != server
+    assert channels(sys.executable, 7, 7)._program() == channels(sys.executable, None)._program() != server
