@@ -1,9 +1,10 @@
 """TCP sockets on Linux: netlink, else /proc, lists inodes; /proc/PID/fd shows who holds which inode. Finds nothing elsewhere."""
 
 import errno
+import itertools
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from typing import Any, TypeVar
 
 from ..core.cause import Cause
@@ -23,6 +24,8 @@ _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
 # Flags, inode and path. A path is any user's text, and may itself contain line breaks.
 _UNIX_ROW = r"(?am)^[0-9A-Fa-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d{1,20}) (.+)$"
+# Descriptors of one process: a look at half a million, which any program may open, would hold the event loop for ten seconds.
+_MAX_DESCRIPTORS = 8192
 _TABLES = ("tcp", "tcp6") if sys.platform == "linux" else ()
 
 
@@ -34,9 +37,8 @@ def find_listener(port: int) -> list[ListeningSocket]:
     owners: dict[int, int] = {}
     for name in os.listdir(PROC):  # noqa: PTH208 - names are all that is needed
         if name.isdigit() and len(owners) < len(wanted):
-            for inode in _socket_inodes(int(name)) or ():
-                if inode in wanted:
-                    owners.setdefault(inode, int(name))
+            for inode in _held_by(int(name), wanted) or ():
+                owners.setdefault(inode, int(name))
     return [one._replace(pid=owners.get(inode)) for inode, one in wanted.items()]
 
 
@@ -48,12 +50,11 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
         return None
     found: dict[int, ListeningSocket] = {}
     for pid in pids:
-        inodes = _socket_inodes(pid)
+        inodes = _held_by(pid, listening)
         if inodes is None:
             return None
         for inode in inodes:
-            if inode in listening:
-                found[inode] = listening[inode]._replace(pid=pid)
+            found[inode] = listening[inode]._replace(pid=pid)
     others = {one.port for inode, one in listening.items() if inode not in found}
     return [one._replace(shared=one.port in others) for one in found.values()]
 
@@ -77,7 +78,7 @@ def find_unix_socket(pids: Collection[int]) -> str:
     except OSError:
         return ""
     named = {int(inode): path for flags, inode, path in rows if int(flags, 16) & _ACCEPTS}
-    return next((named[inode] for pid in pids for inode in _socket_inodes(pid) or () if inode in named), "")
+    return next((named[inode] for pid in pids for inode in _held_by(pid, named) or ()), "")
 
 
 def lingering(port: int) -> frozenset[str]:
@@ -153,19 +154,28 @@ def parse_address(text: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
-def _socket_inodes(pid: int) -> list[int] | None:
-    """Returns the inodes of the sockets that a process holds; empty if it has ended, None if it cannot be inspected."""
+def _held_by(pid: int, wanted: Container[int]) -> list[int] | None:
+    """Returns which of the sockets a process holds, by inode; empty if it has ended, None if it cannot be inspected.
+
+    Of a huge number of descriptors only the lowest are looked at; None if these do not include a wanted one.
+    """
     try:
         folder = f"{PROC}/{pid}/fd"
-        names = os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+        names = _lowest(folder)
         if not names:  # a main thread that has ended shows no descriptors; any living thread has them all
-            folder = f"{PROC}/{pid}/task/{max(map(int, os.listdir(f'{PROC}/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - as above
-            names = os.listdir(folder)  # noqa: PTH208 - as above
-        return list(_read_socket_links(folder, names))
+            folder = f"{PROC}/{pid}/task/{max(map(int, os.listdir(f'{PROC}/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - names are all that is needed
+            names = _lowest(folder)
+        found = [inode for inode in _read_socket_links(folder, names) if inode in wanted]
     except (FileNotFoundError, ProcessLookupError):
         return []
     except OSError:  # not allowed, or no descriptor is left to look with
         return None
+    return found if found or len(names) < _MAX_DESCRIPTORS else None
+
+
+def _lowest(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in itertools.islice(entries, _MAX_DESCRIPTORS)]
 
 
 def _read_socket_links(folder: str, names: list[str]) -> Iterator[int]:

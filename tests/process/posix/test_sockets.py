@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process import find_listener, find_listeners_of, portable, process_name
+from sidecar.process import find_listener, find_listeners_of, portable, process_name, sockets
 from sidecar.process.base import ListeningSocket
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
@@ -125,7 +125,7 @@ def test_sockets_that_cannot_be_read_do_not_count_as_none(monkeypatch: pytest.Mo
     def denied(_folder: str) -> list[str]:
         raise PermissionError
 
-    monkeypatch.setattr(os, "listdir", denied)
+    monkeypatch.setattr(os, "scandir", denied)
     assert find_listeners_of([os.getpid()]) is None
 
 
@@ -225,7 +225,6 @@ def test_a_kernel_that_cannot_list_tcp_does_not_count_as_one_without_listeners(m
 def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
     import resource
 
-    from sidecar.process import sockets
     from sidecar.process.descendants import hidden_children
     from sidecar.process.identity import identify, is_alive
 
@@ -251,7 +250,29 @@ def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_process_that_ends_between_two_looks_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sidecar.process import sockets
+    monkeypatch.setattr(sockets, "_lowest", lambda _folder: [])
+    monkeypatch.setattr(os, "listdir", lambda _folder: [])  # as of one that is being taken apart
+    assert sockets._held_by(os.getpid(), range(1 << 40)) == []
 
-    monkeypatch.setattr(sockets.os, "listdir", lambda _folder: [])  # as of one that is being taken apart
-    assert sockets._socket_inodes(os.getpid()) == []
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+def test_a_process_with_a_huge_number_of_descriptors_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sockets._MAX_DESCRIPTORS <= 10_000
+    monkeypatch.setattr(sockets, "_MAX_DESCRIPTORS", 64)
+    code = (
+        "import os, socket, sys\n"
+        "before, after = map(int, sys.argv[1:])\n"
+        "for _ in range(before): os.dup(1)\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "for _ in range(after): os.dup(1)\n"
+        "print(server.getsockname()[1], flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    for before, after, seen in ((5, 200, True), (200, 5, None)):
+        command = [sys.executable, "-c", code, str(before), str(after)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            found = find_listeners_of([process.pid])
+            assert (found and [one.port for one in found]) == ([port] if seen else None)
+            process.communicate(b"")
