@@ -138,6 +138,15 @@ async def test_a_redirect_is_shown_without_what_it_may_hold(location: str) -> No
     assert len(shown) < 700
 
 
+async def test_a_huge_address_is_not_followed() -> None:
+    location = "/" + "é" * 100_000
+    async with server(f"HTTP/1.1 302 F\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()) as client:
+        with pytest.raises(HttpFailedError) as failed:
+            await client.get("/", timeout=60)
+    assert failed.value.status == 302  # not a loop, in which each step takes the loop 30 ms
+    assert len(failed.value.location) <= 200
+
+
 LINES = {
     "letters and dots": ".A" * 32_768,
     "an exception of dots": "Error." * 10_000,
