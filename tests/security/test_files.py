@@ -23,6 +23,7 @@ from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
 from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.report import SUMMARY_MARK, CrashFacts, read_summary
+from sidecar.process.executability import read_start
 from sidecar.process.platform import files
 from sidecar.settings.model import Paths
 from sidecar.supervisor.stream import Stream
@@ -185,6 +186,22 @@ def test_the_diagnosis_neither_waits_for_files_next_to_the_program_nor_reads_all
         assert len(found) == 2, placed
         assert "it is not a regular file" in found[0]
         settings.unlink()
+
+
+def test_the_program_is_not_waited_for_if_it_became_a_pipe(place: Path) -> None:
+    fifo(place / "server")
+    (place / "link").symlink_to(place / "server")
+    (place / "script").write_bytes(b"#!/bin/sh\n")
+    (place / "linked").symlink_to(place / "script")
+    found: list[bytes] = []
+
+    def read() -> None:
+        found.extend(read_start(place / name) for name in ("server", "link", "linked", "none"))
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    reading.join(20)
+    assert found == [b"", b"", b"#!/bin/sh\n", b""]
 
 
 @pytest.mark.parametrize("placed", PLACED)

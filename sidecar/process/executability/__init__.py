@@ -7,6 +7,7 @@ import stat
 
 from ...errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
 from ..platform import SYSTEM
+from ..platform.files import open_regular
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -182,7 +183,9 @@ def closed_folder(path: str, why: str | None) -> SidecarError:
 def read_start(path: str | Path) -> bytes:
     """Returns the first bytes of a file; empty if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(
+            open_regular(os.path.realpath(path), linked=True), "rb"
+        ) as file:  # opening a pipe would wait for a writer
             return file.read(HEAD_BYTES)
     except OSError:
         return b""
