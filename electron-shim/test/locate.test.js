@@ -135,7 +135,9 @@ test("in development Python is used, isolated from the working directory, and a 
     startHint ?? "",
     /package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s,
   );
-  assert.equal(command({ packaged: false }, { platform: "win32" }).command[0], "python");
+  const windows = command({ packaged: false }, { platform: "win32" });
+  assert.equal(windows.command[0], "python");
+  assert.match(windows.startHint ?? "", /with: python -m pip install/);
   put("resources/sidecar/sidecar");
   for (const slip of [
     command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }),

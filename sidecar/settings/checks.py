@@ -101,6 +101,8 @@ def _paths(settings: Settings) -> Iterator[tuple[str, str]]:
         is_path = path.startswith("/") and path.isprintable() and " " not in path
         if path and not is_path and (key, path) != ("live_path", AUTO_PATH):
             allowed = "a path that starts with / and has no spaces, or an empty string"
+            if path[1:3] == ":/":
+                allowed += "; Git Bash changes /path to this: write MSYS_NO_PATHCONV=1 before the command"
             yield f"backend.{key}", f'is "{path}"; allowed: {allowed}'
 
 

@@ -6,6 +6,7 @@ const { SidecarError } = require("./errors.js");
 const { folderDamage, notExecutable } = require("./folder.js");
 const { isFolder } = require("./folders.js");
 const { FrameReader } = require("./frames.js");
+const { pipInstall } = require("./locate.js");
 const { awakeTimeout } = require("./watchdog.js");
 const { PROTOCOL } = require("../names.js");
 
@@ -13,7 +14,8 @@ const STDERR_KEPT = 16 * 1024;
 // The protocol's maximum frame size, in force until hello announces a smaller one.
 const MAX_FRAME = 16 * 1024 * 1024;
 const INSTALL =
-  "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
+  "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: " +
+  pipInstall(process.platform);
 const BLOCKED =
   "Windows or an antivirus did not let it start: look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it";
 // Lines of the sidecar's log that do not explain an exit.

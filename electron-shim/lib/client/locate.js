@@ -9,11 +9,7 @@ const VARIABLE = "ELECTRON_SIDECAR_FOLDER";
 const PACKAGE = "electron-backend-sidecar";
 // As python -m sidecar, but without runpy, which takes a third of Python's own start. -P: do not import a json.py or a folder "sidecar"
 // from the working directory. Without the limit a missing package is reported with a traceback.
-const RUN = [
-  "-P",
-  "-c",
-  "import sys; sys.tracebacklimit = 0; from sidecar.__main__ import main; del sys.tracebacklimit; sys.exit(main())",
-];
+const RUN = ["-P", "-c", "import sys; sys.tracebacklimit = 0; from sidecar.__main__ import main; del sys.tracebacklimit; sys.exit(main())"];
 // Other builds that run on a processor: Windows and macOS emulate x64 on arm64.
 const TRANSLATED = new Map([
   ["win32-arm64", "win32-x64"],
@@ -72,7 +68,7 @@ function locateSidecar(folder, host) {
   if (found) return { command: [found] };
   const kind = /** @type {string} */ (kinds[0]);
   if (!named && !packaged) {
-    const python = platform === "win32" ? "python" : "python3";
+    const python = pythonName(platform);
     return {
       command: [python, ...RUN],
       startHint: noPackageHint(kind, platform, arch, `${python} -m sidecar was tried instead`),
@@ -170,9 +166,19 @@ function noPackageHint(kind, platform, arch, tried) {
     `The package ${PACKAGE}-${kind} is missing${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
     `(an .npmrc or NPM_CONFIG_OMIT may exclude it; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
     (tried
-      ? `, or the Python package (3.11 or newer) with: python3 -m pip install ${PACKAGE}`
+      ? `, or the Python package (3.11 or newer) with: ${pipInstall(platform)}`
       : `. Or put the packed folder into the app's resources as "sidecar", or set the option sidecarFolder`)
   );
+}
+
+/** @param {string} platform */
+function pythonName(platform) {
+  return platform === "win32" ? "python" : "python3"; // python.org's installer for Windows has no python3
+}
+
+/** @param {string} platform */
+function pipInstall(platform) {
+  return `${pythonName(platform)} -m pip install ${PACKAGE}`;
 }
 
 /** Distinguishes a packaged Electron app from one in development, and from plain Node. */
@@ -182,4 +188,4 @@ function thisHost() {
   return { packaged: versions.electron !== undefined && !defaultApp, resourcesPath };
 }
 
-module.exports = { locateSidecar, thisHost };
+module.exports = { locateSidecar, pipInstall, thisHost };

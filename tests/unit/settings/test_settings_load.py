@@ -169,6 +169,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("override", "reported"),
     [
+        ("backend.live_path=C:/Program Files/Git/live", "Git Bash changes /path to this"),
         ("timeouts.startup=0", "timeouts.startup is 0; allowed: a number of seconds above 0, at most 86400"),
         ("timeouts.startup=nan", "timeouts.startup is nan; allowed: a number of seconds above 0, at most 86400"),
         ("timeouts.startup=1e999", "timeouts.startup is inf; allowed: a number of seconds above 0, at most 86400"),
