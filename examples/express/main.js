@@ -9,6 +9,7 @@ const settings = {
     cwd: app.isPackaged ? process.resourcesPath : __dirname,
     env: { ELECTRON_RUN_AS_NODE: "1" },
     live_path: "/health",
+    stdin: "open", // on Windows Electron's program has no console for Ctrl+C: the end of stdin asks the backend to exit
   },
 };
 

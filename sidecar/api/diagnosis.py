@@ -78,7 +78,9 @@ class Diagnosis(Struct, frozen=True):
         passed = self.supervisor.launcher.passed
         exposed = places_of(run.exposed) if run else ""
         return {
-            "executable": lambda: check_files.check_executable(self._find_command),
+            "executable": lambda: check_files.check_executable(
+                self._find_command, has_request=bool(backend.shutdown_path) or backend.stdin == "open"
+            ),
             "runtime": lambda: check_files.check_runtime(self._find_command, os.environ),
             "libraries": lambda: check_files.check_libraries(self._find_command, {**os.environ, **backend.env}),
             "folder_data": lambda: check_files.check_folder("data", paths.data),

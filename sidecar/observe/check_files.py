@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import SidecarError
 from ..process.executability import check_program, marks
-from ..process.executability.formats import unrunnable
+from ..process.executability.formats import lacks_console, unrunnable
 from ..process.executability.windows import APP_ALIAS, obstacle
 from ..process.platform import SYSTEM
 from ..process.platform.files import create_file, distrust, make_folder, open_regular, remove_file
@@ -21,13 +21,16 @@ from ..wire.observe import Check
 SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
 SPACE_WARNING = 500 * 1024 * 1024
 
+_REQUEST = 'If it has work to finish, let it exit at the end of its stdin with backend.stdin = "open", or set backend.shutdown_path.'
+
 FindCommand = Callable[[], tuple[str, ...]]
 """Returns the backend's command, its program as an absolute path; raises the SidecarError that says why there is none."""
 _MEBIBYTE = 1024 * 1024
 _MAX_SETTINGS = _MEBIBYTE  # of a .runtimeconfig.json, which has a few hundred bytes
 
 
-def check_executable(find: FindCommand) -> Check:
+def check_executable(find: FindCommand, *, has_request: bool = True) -> Check:
+    """``has_request``: whether the settings name a way to ask the backend to exit other than CTRL_C or a signal."""
     try:
         program = Path(find()[0])
         check_program(program)
@@ -41,6 +44,9 @@ def check_executable(find: FindCommand) -> Check:
         return Check("executable", "failed", f"{program} cannot run here: {found.cause}", found.remedy)
     if (mark := marks.mark(program)) is not None:
         return Check("executable", "warning", f"{program} {mark.cause}", mark.remedy)
+    if SYSTEM == "win32" and lacks_console(head) and not has_request:
+        seen = f"{program} has no console (as Electron's own program and pythonw): unless it has windows, a stop kills it at once"
+        return Check("executable", "warning", seen, _REQUEST)
     return Check("executable", "ok", f"{program} is executable")
 
 

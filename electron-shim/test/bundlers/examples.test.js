@@ -75,10 +75,10 @@ test("every example is listed, with its README, and ships the sidecar", () => {
   }
 });
 
-for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT"])) {
+for (const asked of /** @type {const} */ (["SIGTERM", "SIGINT", "stdin"])) {
   test(
-    `express: ${signal} ends the backend without an error`,
-    { skip: process.platform === "win32" && "kill ends it at once" },
+    `express: ${asked} ends the backend without an error`,
+    { skip: process.platform === "win32" && asked !== "stdin" && "kill ends it at once" },
     async (t) => {
       const folder = fs.mkdtempSync(path.join(os.tmpdir(), "example-signal-"));
       t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -88,9 +88,12 @@ for (const signal of /** @type {const} */ (["SIGTERM", "SIGINT"])) {
         path.join(folder, "node_modules", "express.js"),
         `module.exports = () => ({ use() {}, get() {}, listen: (_port, host) => require("http").createServer().listen(0, host, () => console.log("up")) });`,
       );
-      const backend = spawn(process.execPath, ["backend.js"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+      const electron = 'Object.defineProperty(process, "versions", { value: { ...process.versions, electron: "1" } })';
+      fs.writeFileSync(path.join(folder, "electron.js"), asked === "stdin" ? electron : "");
+      const backend = spawn(process.execPath, ["-r", "./electron.js", "backend.js"], { cwd: folder, stdio: ["pipe", "pipe", "inherit"] });
       await once(backend.stdout, "data");
-      backend.kill(signal);
+      if (asked === "stdin") backend.stdin.end();
+      else backend.kill(asked);
       assert.deepEqual(await once(backend, "exit"), [0, null]);
     },
   );

@@ -136,6 +136,15 @@ def built_for(head: bytes) -> tuple[str, set[str]] | None:
     return None
 
 
+def lacks_console(head: bytes) -> bool:
+    """Whether Windows gives a program no console, to which CTRL_C could be sent: IMAGE_SUBSYSTEM_WINDOWS_GUI of winnt.h."""
+    built = built_for(head)
+    if built is None or built[0] != "pe":
+        return False
+    start = struct.unpack_from("<I", head, 60)[0] + 24 + 68  # PE signature, COFF header, offset of Subsystem
+    return head[start : start + 2] == b"\x02\0"
+
+
 def missing_bytes(head: bytes, size: int) -> int:
     """Returns how many bytes are missing from an ELF file of that size, whose section table comes last; 0: none, or another format."""
     if head[:4] != b"\x7fELF" or len(head) < 64:

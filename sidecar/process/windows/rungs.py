@@ -15,7 +15,10 @@ HELPER_FLAG = "--console-helper"
 _HELPER_SECONDS = 5.0  # for the helper's own start and exit
 _BREAK_BEFORE_END = 1.0  # seconds between CTRL_BREAK and the kill
 _TASKKILL_SECONDS = 3.0
-UNREACHABLE = "the backend has neither a console of its own for CTRL_C nor windows to close"
+UNREACHABLE = (
+    "the backend has neither a console of its own for CTRL_C nor windows to close;"
+    ' backend.stdin = "open" or backend.shutdown_path can ask it to exit'
+)
 _OUTCOMES = {
     console_helper.ENDED: "CTRL_C was sent, and the backend ended",
     console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran near the end of its time, so CTRL_BREAK was sent too",

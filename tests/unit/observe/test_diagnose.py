@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -289,6 +290,22 @@ def test_a_known_server_that_others_can_reach_is_given_the_arguments_for_its_add
     assert known == "Make it listen on 127.0.0.1 only: append --port {port} --hostname {host} to its command."
     unknown = check_network.check_exposure("[::]:3000", ["npm", "start"], {}).remedy
     assert unknown == "Make it listen on 127.0.0.1 only: check its settings for 0.0.0.0, * or [::]."
+
+
+@pytest.mark.parametrize(
+    ("subsystem", "request_set", "status"), [(2, False, "warning"), (2, True, "ok"), (3, False, "ok")]
+)
+def test_a_program_that_windows_can_only_kill_is_reported(
+    subsystem: int, status: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, request_set: bool
+) -> None:
+    program = tmp_path / "app.exe"
+    program.write_bytes(b"MZ".ljust(60, b"\0") + struct.pack("<I4sH86xH", 64, b"PE\0\0", 0x8664, subsystem))
+    program.chmod(0o755)
+    monkeypatch.setattr(check_files, "SYSTEM", "win32")
+    monkeypatch.setattr(check_files, "unrunnable", lambda *_: None)
+    check = check_files.check_executable(command(str(program)), has_request=request_set)
+    assert check.status == status
+    assert ("a stop kills it at once" in check.message) is (status == "warning")
 
 
 @pytest.mark.parametrize(
