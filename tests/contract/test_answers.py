@@ -153,18 +153,23 @@ async def test_status_after_a_stop(client: SidecarClient) -> None:
     assert UTC.fullmatch(status["lastExit"]["time"])
 
 
-async def test_restart_answers_with_the_address_of_another_process(client: SidecarClient) -> None:
+async def test_a_restart_answers_with_the_address_of_another_process_and_each_event_is_counted(
+    client: SidecarClient,
+) -> None:
     url, _, pid = await run_of(client)
+    mark = client.mark()
     assert await client.call("backend:restart") == {"success": True, "url": url}
     assert (await client.call("backend:status"))["pid"] != pid
     assert not processes.is_alive(pid)
-
-
-async def test_a_restart_by_hand_is_reported_as_requested(client: SidecarClient) -> None:
-    mark = client.mark()
-    await client.call("backend:restart")
     moves = [(it["state"], it["reason"]) for it in client.payloads("backend:stateChanged", mark)]
     assert moves == [("STOPPING", "requested"), ("STARTING", "requested"), ("RUNNING", "ready")]
+    for channel in {message["channel"] for message in client.events}:
+        numbers, missing = [], 0
+        for message in client.events:
+            if message["channel"] == channel:
+                missing += message.get("dropped", 0)
+                numbers.append(message["seq"])
+                assert message["seq"] == len(numbers) + missing, channel
 
 
 async def test_logs_are_the_last_lines(shared: SidecarClient) -> None:
@@ -197,12 +202,23 @@ async def test_the_bootstrap(shared: SidecarClient) -> None:
     assert await shared.call("runtime:getDiagnostics") == bootstrap
 
 
-async def test_the_bootstrap_repeats_what_the_app_said_of_itself() -> None:
-    settings = {"app.mode": "development", "app.version": "7.8.9", "app.is_packaged": True, "backend.autostart": False}
+async def test_bootstrap_and_info_repeat_what_was_set_without_its_secrets() -> None:
+    settings = {
+        "app.mode": "development",
+        "app.version": "7.8.9",
+        "app.is_packaged": True,
+        "backend.autostart": False,
+        "backend.env": {"API_TOKEN": "hunter2", "PLAIN": "shown"},
+    }
     async with SidecarClient(http_backend(), settings=settings) as client:
         bootstrap = await client.call("runtime:getBootstrap")
         assert bootstrap["environment"] == {"mode": "development", "isPackaged": True, "version": "7.8.9"}
         assert (bootstrap["backend"]["pid"], bootstrap["backend"]["ready"]) == (None, False)
+        info = await client.call("sidecar:info")
+        assert (info["pid"], info["version"], info["protocol"]) == (client.hello["pid"], client.hello["sidecar"], 1)
+        assert 10**6 < info["memory"] < 10**9
+        assert info["settings"]["backend"]["env"]["PLAIN"] == "shown"
+        assert "hunter2" not in str(info)
 
 
 async def test_the_address_is_known_from_the_first_move_on() -> None:
@@ -226,19 +242,6 @@ async def test_the_firewall_answers_of_other_systems(shared: SidecarClient) -> N
         assert check == {"compatible": True, "message": "Not Windows"}
         assert rule == {"exists": None, "error": "Not Windows"}
         assert command is None
-
-
-async def test_info_masks_secrets_and_counts_its_own_cost() -> None:
-    async with SidecarClient(
-        http_backend(), settings={"backend.env": {"API_TOKEN": "hunter2", "PLAIN": "shown"}}
-    ) as client:
-        info = await client.call("sidecar:info")
-        assert info["pid"] == client.hello["pid"]
-        assert info["version"] == client.hello["sidecar"]
-        assert info["protocol"] == 1
-        assert 10**6 < info["memory"] < 10**9
-        assert info["settings"]["backend"]["env"]["PLAIN"] == "shown"
-        assert "hunter2" not in str(info)
 
 
 async def test_ping_returns_any_argument(shared: SidecarClient) -> None:
@@ -269,17 +272,6 @@ async def test_log_events_come_when_asked_for_and_only_then(client: SidecarClien
     await ask(port, "POST", "/trouble/say?text=late")
     await logged(client, "late")
     assert not {"before", "late"} & {it["text"] for it in client.payloads("backend:log")}
-
-
-async def test_sequence_numbers_count_each_event_of_a_channel(client: SidecarClient) -> None:
-    await client.call("backend:restart")
-    for channel in {message["channel"] for message in client.events}:
-        numbers, missing = [], 0
-        for message in client.events:
-            if message["channel"] == channel:
-                missing += message.get("dropped", 0)
-                numbers.append(message["seq"])
-                assert message["seq"] == len(numbers) + missing, channel
 
 
 @pytest.mark.posix(reason="file names are bytes there; on Windows they are text")

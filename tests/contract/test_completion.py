@@ -8,7 +8,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,9 +23,10 @@ def needs(shell: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(shell) is None, reason=f"there is no {shell} on this machine")
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A folder on PATH in which ``sidecar`` is the one under test, a home without settings, and a file to complete."""
+    tmp_path = tmp_path_factory.mktemp("home")
     program = tmp_path / "bin" / "sidecar"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.join(sidecar_command())} "$@"\n')
@@ -38,7 +38,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 if sys.platform != "win32":
 
-    @pytest.fixture
+    @pytest.fixture(scope="module")
     def bash(environment: dict[str, str]) -> Iterator[Terminal]:
         with Terminal(["bash", "--norc", "--noprofile", "-i"], environment, columns=200) as terminal:
             terminal.wait_for("ready> ")
@@ -67,7 +67,7 @@ if sys.platform != "win32":
 )
 def test_bash_completes(typed: str, completed: str, bash: Terminal) -> None:
     mark = len(bash.written)
-    bash.press(f"{typed}\t")
+    bash.press(f"\x15{typed}\t")  # Ctrl+U removes what the test before typed
     bash.wait_for(re.escape(completed), since=mark)
 
 
@@ -75,7 +75,7 @@ def test_bash_completes(typed: str, completed: str, bash: Terminal) -> None:
 @needs("bash")
 def test_bash_lists_the_channels(bash: Terminal) -> None:
     mark = len(bash.written)
-    bash.press("sidecar call backend:st\t\t")
+    bash.press("\x15sidecar call backend:st\t\t")
     found = bash.wait_for(r"(\w+) +(\w+) +(\w+) *\r\n", since=mark)
     assert set(found.groups()) == {"start", "status", "stop"}
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import clean_environment, run_sidecar_here, sidecar_command
+from tests.support.launch import clean_environment, run_sidecar, run_sidecar_here, sidecar_command
 
 FAILING = script_backend("import sys; print('Error: no licence'); sys.exit(3)")
 
@@ -123,7 +123,7 @@ def test_clearing_removes_what_is_named_and_nothing_else(home: Path) -> None:
     assert states(home) == []
     assert sorted(path.name for path in base.iterdir()) == left
     assert (base / "not-ours" / "file").exists()
-    assert "No state in" in sidecar(home, "data").stdout
+    assert "No state in" in run_sidecar("data", env=environment(home), cwd=home).stdout
 
 
 def test_what_is_in_use_is_never_cleared(home: Path) -> None:

@@ -117,11 +117,13 @@ def descendants(pid: int) -> list[int]:
 
 def wait_until(condition: Callable[[], _T], deadline: float = DEADLINE, *, what: object = "") -> _T:
     """Waits until ``condition()`` is true, and returns its value. Fails after ``deadline`` seconds."""
-    end = time.monotonic() + deadline
+    now = time.monotonic()
+    end = now + deadline
     while not (value := condition()):
-        if time.monotonic() > end:
+        if (asked := time.monotonic()) > end:
             raise AssertionError(f"not within {deadline} s: {what() if callable(what) else what or condition}")
-        time.sleep(0.005)
+        time.sleep(max(0.005, asked - now))  # to look at all processes takes longer than that
+        now = time.monotonic()
     return value
 
 

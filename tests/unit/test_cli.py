@@ -54,6 +54,7 @@ def test_the_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
         (["watch", "--seconds", "nan"], "nan"),
         (["watch", "--seconds", "0"], "x>0"),
         (["watch", "my-backend"], "after --"),
+        (["dashboard", "my-backend"], "after --"),
         (["record"], "FILE"),
         (["record", "a", "other"], "after --"),
         (["frames", "/nonexistent/file"], os.path.normpath("/nonexistent/file")),

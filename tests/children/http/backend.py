@@ -10,18 +10,20 @@ Options are ``--name value`` or, for the switches, ``--name`` alone; see OPTIONS
 from __future__ import annotations
 
 import _thread
-import json
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from typing import Any
-from urllib.parse import parse_qsl
+from _json import encode_basestring_ascii
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - -I leaves it out; pathlib is slow
 from trouble import crash, flood, spawn_child
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OPTIONS: dict[str, Any] = {
     "port": "",  # empty: from the environment, as in ASP.NET Core
@@ -177,7 +179,7 @@ class Backend:
                     method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
                     path, _, query = target.partition("?")
                     self.requests[path] = self.requests.get(path, 0) + 1
-                    self.answer(connection, method, path, dict(parse_qsl(query)))
+                    self.answer(connection, method, path, parameters(query))
         except OSError:
             pass  # the client disconnected
 
@@ -286,10 +288,29 @@ def read_body(connection: socket.socket, head: bytes, received: bytes) -> bytes:
     return received[length:]
 
 
+def parameters(query: str) -> dict[str, str]:
+    if not query:
+        return {}
+    from urllib.parse import parse_qsl
+
+    return dict(parse_qsl(query))
+
+
+def dumps(value: Any) -> str:
+    """As ``json.dumps``: to import json and typing takes as long as the rest of the start."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{dumps(name)}: {dumps(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(dumps, value)) + "]"
+    return {"None": "null", "True": "true", "False": "false"}.get(repr(value), repr(value))
+
+
 def reply(connection: socket.socket, status: int, body: Any) -> None:
     """Sends the body as JSON, or bytes unchanged; no body for None."""
     plain = isinstance(body, bytes)
-    content = b"" if body is None else body if plain else json.dumps(body).encode()
+    content = b"" if body is None else body if plain else dumps(body).encode()
     kind = "text/plain" if plain else "application/json"
     head = f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
     connection.sendall(head.encode() + content)

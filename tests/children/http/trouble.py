@@ -6,7 +6,10 @@ import os
 import signal
 import sys
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SLEEPER = "import time\ntime.sleep(600)"
 

@@ -16,7 +16,7 @@ from tests.support.guardians import change_guardians
 from tests.support.processes import marked, wait_until
 from tests.support.runs import Recorder, child, spec
 
-FAMILIES = ["none", "plain", "daemon", "double_fork", "pipe_holder", "crowd"]
+FAMILIES = ["none", "daemon", "double_fork", "pipe_holder", "crowd"]
 
 
 @pytest.fixture

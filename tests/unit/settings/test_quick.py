@@ -65,7 +65,7 @@ def values(found: Any) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2 * settings.default.max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     overrides=st.lists(OVERRIDES, max_size=4),
     environment=st.dictionaries(st.sampled_from(VARIABLES), VALUES, max_size=4),
