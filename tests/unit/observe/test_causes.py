@@ -114,6 +114,7 @@ SAID = [
     ("variable_missing", ONE, "Error: Missing required environment variable: API_KEY\n    at x (/app/y.js:1:1)\n", "variable API_KEY"),
     ("variable_missing", ONE, "** (RuntimeError) environment variable DATABASE_URL is missing.\n", "variable DATABASE_URL"),
     ("variable_missing", ONE, "** (System.EnvError) could not fetch environment variable \"SECRET_KEY_BASE\" because it is not set\n", "variable SECRET_KEY_BASE"),
+    ("variable_missing", ONE, "Neither general_settings.master_key nor the PROXY_MASTER_KEY environment variable is set.\n", "variable PROXY_MASTER_KEY"),
     ("variable_missing", ONE, "2026/11/27 17:00:00 DATABASE_URL is not set\n", "variable DATABASE_URL"),
     ("variable_missing", ONE, "django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.\n", "variable SECRET_KEY"),
     ("variable_missing", ONE, "pydantic_core._pydantic_core.ValidationError: 1 validation error for Settings\ndatabase_url\n  Field required [type=missing, input_value={}, input_type=dict]\n", "variable database_url"),

@@ -402,6 +402,7 @@ SAID = [
     ("variable_missing", ONE, PYTHON + "django.core.exceptions.ImproperlyConfigured: Requested setting INSTALLED_APPS, but settings are not configured. You must either define the environment variable DJANGO_SETTINGS_MODULE or call settings.configure() before accessing settings.\n", "DJANGO_SETTINGS_MODULE"),
     ("setting_missing", ONE, "Error: Error: missing secret key. A secret key is needed to secure Payload." + NODE, "secret key"),
     ("database_version", ONE, "[03:05:03.418] ERROR: Database is not installed. Please install the system tables first.\n", "not installed"),
+    ("database_version", ONE, "ERROR: You need to initialize the database. Please run `airflow db migrate`.\n", "initialize the database"),
     ("database_version", ONE, "mlflow.exceptions.MlflowException: Detected out-of-date database schema (found version a, but expected b).\n", "out-of-date"),
     ("server_unreachable", ONE, "[12:00:01.123] ERROR: Can't connect to the database.\n[12:00:01.124] ERROR: connect ECONNREFUSED 127.0.0.1:5432\n", "answer: 127.0.0.1:5432"),
     ("server_unreachable", ONE, "[ERROR/MainProcess] consumer: Cannot connect to amqp://guest:**@127.0.0.1:5672//: [Errno 111] Connection refused.\n", "answer: amqp://guest:**@127.0.0.1:5672//"),
