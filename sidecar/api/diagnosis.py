@@ -112,7 +112,18 @@ class Diagnosis(Struct, frozen=True):
             paths = list(dict.fromkeys(endpoints.values()))
             answers = dict(zip(paths, await asyncio.gather(*map(self._ask, paths)), strict=True))
             status = await self._options(backend.shutdown_path) if backend.shutdown_path else None
-        return [check_health(endpoints, answers), check_shutdown_endpoint(backend.shutdown_path, status)]
+        kills = backend.stop_signal if run is not None and backend.stdin == "null" and self._dies_of_stop(run) else ""
+        return [check_health(endpoints, answers), check_shutdown_endpoint(backend.shutdown_path, status, kills=kills)]
+
+    def _dies_of_stop(self, run: Run) -> bool:
+        """Whether no process of the run handles the stop signal, as far as the system shows it."""
+        import signal
+
+        from ..process.reactions import disposition
+
+        number = getattr(signal, self.settings.backend.stop_signal, 0)  # Windows has few of them
+        tree = run.process.processes() if run.process is not None and number else []
+        return bool(tree) and all(disposition(one.pid, number) == "default" for one in tree)
 
     def _owner(self, port: int) -> str:
         """Returns who listens on a port, in words; mentions if it is another sidecar's backend."""

@@ -83,8 +83,14 @@ def _describe(path: str, error: HttpFailedError) -> str:
     return f"{path} answers status {error.status}" if error.status else f"{path} does not answer ({error.message})"
 
 
-def check_shutdown_endpoint(path: str, status: int | None) -> Check:
-    """Whether the endpoint exists. ``status``: of OPTIONS, which stops nothing (405: for other methods); None: no response."""
+def check_shutdown_endpoint(path: str, status: int | None, *, kills: str = "") -> Check:
+    """Whether the endpoint exists. ``status``: of OPTIONS, which stops nothing (405: for other methods); None: no response.
+
+    ``kills``: the stop signal, if it would only kill the backend; empty: the backend handles it, or that is unknown.
+    """
+    if not path and kills:
+        seen = f"Not configured; {kills} ends the backend at once, because none of its processes handles that signal"
+        return Check("shutdown_endpoint", "ok", seen)
     if not path:
         return Check("shutdown_endpoint", "ok", "Not configured; the backend is stopped by a signal")
     if status is None:

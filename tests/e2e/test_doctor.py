@@ -53,6 +53,20 @@ sys.exit("Error: no module app")"""
     assert Path(start["report"]).is_file()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what a signal does")
+@pytest.mark.parametrize(("handler", "kills"), [("", True), ("signal.signal(signal.SIGTERM, sys.exit)", False)])
+def test_a_backend_that_the_stop_signal_only_kills_is_said_to_end_at_once(
+    data: tuple[str, str], handler: str, kills: bool
+) -> None:
+    code = f"""import os, signal, socket, sys, time
+{handler}
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+time.sleep(600)"""
+    _, output, _ = doctor("--start", "--json", *data, "--profile", "generic", backend=script_backend(code))
+    message = checks(output)["shutdown_endpoint"]["message"]
+    assert ("SIGTERM ends the backend at once" in message) is kills
+
+
 def test_the_table_shows_what_was_seen_and_what_to_do(data: tuple[str, str]) -> None:
     status, output, _ = doctor(*data, backend=["/no/such/backend"])
     assert status == 1

@@ -315,6 +315,11 @@ def test_a_missing_shutdown_endpoint_is_reported(path: str, answer: int | None, 
     assert check_shutdown_endpoint(path, answer).status == status
 
 
+def test_a_signal_that_only_kills_the_backend_is_named() -> None:
+    assert "SIGTERM ends the backend at once" in check_shutdown_endpoint("", None, kills="SIGTERM").message
+    assert check_shutdown_endpoint("/x", 405, kills="SIGTERM").message == "/x exists"
+
+
 NOT_FOUND = HttpFailedError("no", kind="status", status=404)
 UNAVAILABLE = HttpFailedError("no", kind="status", status=503)
 SILENT = HttpFailedError("no", kind="timeout")
