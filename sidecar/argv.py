@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-MAX_FRAME_RANGE = (4096, 1024**3)
-"""Bytes. hello takes 1 KiB; 1 GiB is what Node's Buffer holds on every platform."""
+MAX_FRAME_RANGE = (4096, 1024**3)  # bytes: hello takes 1 KiB, and 1 GiB is what Node's Buffer holds on every platform
 
 MAX_IN_FLIGHT_RANGE = (1, 65_536)
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs"
 """The address of the pages that messages name; an installed package does not include them."""
 
-
 LIMIT_REMEDY = "The sidecar has reached a limit of its system: raise it (ulimit -n for open files, -u for processes, -v for memory), or close other programs."
 LOOPBACK_REMEDY = "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
 

@@ -48,9 +48,6 @@ def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask
     )
 
 
-# What distinguishes crashes of the same kind
-
-
 def _last_answer(run: Run) -> str:
     answer = run.last_answer if run.ended_for is Reason.STARTUP_TIMEOUT else None
     return str(answer.status or answer.kind) if answer is not None else ""

@@ -96,8 +96,6 @@ class Recorder(Struct, eq=False):
         if self._reports is not None:
             await self._reports.close()
 
-    # What happens ---------------------------------------------------------------------------------------------------
-
     def _launching(self, notice: RunLaunching) -> None:
         if notice.run.spec is not None:
             self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
@@ -158,8 +156,6 @@ class Recorder(Struct, eq=False):
             why = ". ".join(dict.fromkeys(text for text in (crash.text, crash.cause) if text))
             progress = StartupProgress("failed", round(run.lasted or 0.0, 3), why, self._settings.timeouts.startup)
             self._server.notify("backend:startupProgress", progress)
-
-    # Made when first needed -----------------------------------------------------------------------------------------
 
     def _crashes(self) -> CrashReports:
         if self._reports is None:

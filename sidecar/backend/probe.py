@@ -14,11 +14,8 @@ from .client import BackendClient
 if TYPE_CHECKING:
     from ..errors import HttpFailure
 
-DEBUGGER = 400
-"""The status that Node's inspector returns for a plain GET, as proxies do for one without a host."""
-
-DEBUGGER_PATH = "/json/version"
-"""What Node's inspector answers, and hardly another server."""
+DEBUGGER = 400  # the status that Node's inspector returns for a plain GET, as proxies do for one without a host
+DEBUGGER_PATH = "/json/version"  # what Node's inspector answers, and hardly another server
 
 _FIRST_DELAY = 0.005  # seconds; a response costs the backend more than the sidecar
 _FIRST_PORT_CHECK_DELAY = 0.001

@@ -119,8 +119,6 @@ class _Watch(Session):
     def _sum_up(self) -> None:
         self.say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
 
-    # What goes on
-
     async def _watch(self) -> int:
         gone = asyncio.create_task(self.client.wait())
         self.tasks.add(gone)
@@ -165,8 +163,6 @@ class _Watch(Session):
             self.story.missing += count
             if not self.live:
                 self.note(f"{count} lines of output are not shown: they arrived faster than you could read")
-
-    # Keys
 
     def _pressed(self, key: str) -> None:
         story, client = self.story, self.client
@@ -223,8 +219,6 @@ class _Watch(Session):
         for check in checks:
             remedy = f" → {check.remedy}" if check.status != "ok" and isinstance(check.remedy, str) else ""
             self.note(f"doctor: {check.status}: {check.check}: {check.message}{remedy}")
-
-    # How it is shown
 
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:

@@ -2,5 +2,4 @@
 
 import sys
 
-HAS_FIREWALL = sys.platform == "win32"
-"""Whether this system has the firewall that this package reads."""
+HAS_FIREWALL = sys.platform == "win32"  # whether this system has the firewall that this package reads

@@ -14,7 +14,6 @@ from ..supervisor.run import is_reached
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are not read at the same moment, so look twice
 
-
 Listener = tuple[Literal["own", "foreign", "closed", "unknown"], ListeningSocket | None]
 """Whose socket is on a port, and that socket, if known. ``closed``: none is. ``unknown``: the system does not say whose."""
 

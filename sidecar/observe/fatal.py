@@ -147,9 +147,6 @@ def _frame(text: str) -> str:
     return next(own, frames[0] if frames else "")
 
 
-# Stacks ------------------------------------------------------------------------------------------------------------------
-
-
 def read_frames(fatal: Fatal | None, output: str) -> list[Frame]:
     """The printed frames of ``fatal``, innermost first; without it the frames of native code at the end of ``output``."""
     if fatal is not None and (stack := RUNTIMES[fatal.kind].stack) is not None:

@@ -8,8 +8,7 @@ from .platform.files import distrust, read_file, replace_file
 # Names that no app uses for its own files: this may be its user-data folder
 LAST = "sidecar-last-run.json"
 PREFIX = "sidecar-run-"
-MARKER = "SIDECAR_MARKER"
-"""The environment variable that marks everything that a sidecar launches."""
+MARKER = "SIDECAR_MARKER"  # the environment variable that marks everything that a sidecar launches
 MAX_BYTES = 64 * 1024  # a record has about 300
 
 _RANDOM_BYTES = 8

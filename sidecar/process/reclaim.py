@@ -21,8 +21,7 @@ from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
 
-TOOL = "tool-"
-"""The prefix of the record that a command-line tool keeps while it works on a folder."""
+TOOL = "tool-"  # the prefix of the record that a command-line tool keeps while it works on a folder
 _T = TypeVar("_T")
 _CLOCK_STEP = 86_400.0  # seconds; a record written further in the future has an unknown age
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that do not die

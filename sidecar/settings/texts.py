@@ -9,14 +9,10 @@ if TYPE_CHECKING:
 _MAX_DIGITS = 20  # a longer number fits no setting
 _NAMED_VALUES = {"true": True, "false": False}
 
-
 AUTO_PATH = "auto"
-HEALTH_PATHS = ("/health", "/healthz")
-"""The paths that ``backend.live_path = "auto"`` tries, in this order."""
+HEALTH_PATHS = ("/health", "/healthz")  # the paths that ``backend.live_path = "auto"`` tries, in this order
 
-REPORTED_PATTERN = r"Now listening on: (http://\S+)"
-"""How ASP.NET Core prints its address; the default."""
-
+REPORTED_PATTERN = r"Now listening on: (http://\S+)"  # how ASP.NET Core prints its address; the default
 
 SECONDS: dict[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 BYTES: dict[str, float] = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}

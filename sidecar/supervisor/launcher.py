@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..backend.ports import PortState
     from .handover import Handover
 
-
 PERMANENT_FAILURES = (
     errors.BackendNotFoundError,
     errors.BackendNotAFileError,

@@ -27,8 +27,7 @@ _INTERPRETERS = {
 }
 _MAX_FIRST_LINE = 256  # bytes that Linux reads (BINPRM_BUF_SIZE)
 
-HEAD_BYTES = 4096
-"""How much of a file is read to detect its format."""
+HEAD_BYTES = 4096  # how much of a file is read to detect its format
 UNPACK = (
     "Only Electron can read inside an .asar archive. Unpack the backend (electron-builder: extraResources or asarUnpack; "
     "electron-forge: extraResource or asar.unpackDir), and use its path there, as in path.join(process.resourcesPath, …)."

@@ -33,7 +33,6 @@ _SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLO
 _HELD = (5, 32, 33)
 _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; the sum is imperceptible, because the event loop waits
 
-
 _places: dict[str, str] = {}  # folders that a sandboxed backend may change → their real paths
 
 

@@ -11,8 +11,7 @@ CHOSEN_BY_SYSTEM = 32_768
 HOLDERS_ARE_KNOWN = sys.platform != "win32"
 """Whether the system reports every process that holds a socket; Windows reports the one that created it."""
 
-HAS_NOTIFICATIONS = sys.platform == "linux"
-"""Whether the system reports the sender of a datagram (process.notify)."""
+HAS_NOTIFICATIONS = sys.platform == "linux"  # whether the system reports the sender of a datagram (process.notify)
 
 if sys.platform == "win32":
     REFUSAL_IS_SLOW = True
@@ -35,11 +34,9 @@ if sys.platform == "win32":
 else:
     import errno
 
-    REFUSAL_IS_SLOW = False
-    """Whether a refused connect takes about 2 s, because Windows repeats the SYN."""
+    REFUSAL_IS_SLOW = False  # whether a refused connect takes about 2 s, because Windows repeats the SYN
 
-    FIRST_FREE_PORT = 1024
-    """The lowest port that needs no special rights; on Windows no port does."""
+    FIRST_FREE_PORT = 1024  # the lowest port that needs no special rights; on Windows no port does
 
     # Linux owns all of 127/8. From a source address other than the target's, a connect to an ephemeral port on which
     # nothing listens yet can never connect to itself (simultaneous open), and so never occupies the port.

@@ -45,13 +45,11 @@ if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # console events reach both; Windows has no other signals
 
 else:
-    TERMINATION = (signal.SIGTERM, signal.SIGHUP)
-    """The signals that ask a command to end, besides Ctrl+C."""
+    TERMINATION = (signal.SIGTERM, signal.SIGHUP)  # the signals that ask a command to end, besides Ctrl+C
 
     _ALL_TERMINATION = (signal.SIGINT, *TERMINATION)
 
-    RESIZE = (signal.SIGWINCH,)
-    """The signal that reports a new terminal size."""
+    RESIZE = (signal.SIGWINCH,)  # the signal that reports a new terminal size
 
     OWN_SESSION: dict[str, Any] = {"start_new_session": True}
     """Popen arguments for a child that the terminal's Ctrl+C does not reach, on Windows without a console window."""

@@ -12,7 +12,6 @@ from ..tree import PROC, read_stat, threads
 if TYPE_CHECKING:
     import psutil
 
-
 MEASURE = {
     "linux": "proportional set size, which counts shared pages once, without mapped files",
     "win32": "private working set, without shared pages",

@@ -216,8 +216,6 @@ def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | N
     return Value(start + items[0].start() + 1, start + items[-1].end() - 1, quoted=True)
 
 
-# Headers ----------------------------------------------------------------------------------------------------------------
-
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{1,30})(?:\r?\n)?[ \t]{1,4}(?=[^\s\"'\\])")
 _ONE_WORD = frozenset(
     {"bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "key", "jwt", "dpop", "sso-key", "bot"}

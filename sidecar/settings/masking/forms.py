@@ -202,8 +202,6 @@ def text_around(found: re.Match[str], start: int, end: int, instead: str) -> str
     return found[0][: start - offset] + instead + found[0][end - offset :]
 
 
-# Command lines within a text -----------------------------------------------------------------------------------------------
-
 _PROGRAM = re.compile(rf"(?<![\w-])(?P<program>{'|'.join(PROGRAMS)})(?:\.exe)?[ \t]{{1,4}}(?P<rest>[^\n]{{1,2000}})")
 _ARGUMENT = re.compile(r"(?:\"(?:\\.|[^\"\\\n])*+\"|'[^'\n]*+'|\\\"[^\"\\\n]*+\\\"|[^\s\"'])++")
 

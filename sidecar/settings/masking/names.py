@@ -5,8 +5,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
 
-Replace = Callable[[str, str], str]
-"""Takes a kind and a secret of that kind, and returns the replacement."""
+Replace = Callable[[str, str], str]  # takes a kind and a secret of that kind, and returns the replacement
 
 
 def words_of(text: str) -> frozenset[str]:
