@@ -3,8 +3,6 @@
 A command line library, asyncio or msgspec would each cost more than everything that happens here.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -14,10 +12,6 @@ from .process.platform.descriptors import guard_stdio, write_all
 from .wire.hello import hello_frame
 
 _MIN_OPEN_FILES = 16  # what a run with one client uses
-
-TYPE_CHECKING = False  # typing's own constant, without importing typing
-if TYPE_CHECKING:
-    from typing import Any
 
 
 def serve(argv: list[str]) -> None:
@@ -53,11 +47,18 @@ def _serve(argv: list[str]) -> int:
     except OSError:
         return 0  # the owner is gone already, and nothing was started
     _put_standard_library_first()
-    boot.containment = _contain()
+    if sys.platform == "win32":
+        from .process.windows.jobs import contain_self
+
+        boot.containment = contain_self()
     from .early import launch
 
     boot.early = launch(boot)
-    boot.guardian = _guardian(boot)
+    if sys.platform != "win32":
+        from .process.guardian import fork_guardian
+
+        # While the process is small: a fork copies page tables, and loses threads.
+        boot.guardian = fork_guardian() if boot.early is None else boot.early.guardian
     from .deferred import deferred
 
     with deferred():
@@ -99,24 +100,6 @@ def _put_standard_library_first() -> None:
     """Puts it before the working folder and PYTHONPATH: no file there can replace a module, and a lookup costs one folder, not three."""
     library = os.path.dirname(getattr(os, "__file__", ""))  # noqa: PTH120 - pathlib is not loaded
     sys.path.sort(key=lambda folder: folder != library)
-
-
-def _guardian(boot: Boot) -> Any:
-    """Forks the guardian while the process is small, unless the first run has one: a fork copies page tables and loses threads."""
-    if sys.platform != "win32":
-        from .process.guardian import fork_guardian
-
-        return fork_guardian() if boot.early is None else boot.early.guardian
-    return None
-
-
-def _contain() -> str | None:
-    """On Windows: puts the sidecar into a job object that kills all its child processes. Returns the reason if that failed."""
-    if sys.platform == "win32":
-        from .process.windows.jobs import contain_self
-
-        return contain_self()
-    return None
 
 
 def _damage() -> str:

@@ -25,7 +25,7 @@ def stop():
     sys.stderr.flush()
     import os
     os._exit(0)
-boot._contain = stop
+boot._put_standard_library_first = stop
 from sidecar.__main__ import main
 main()
 """
