@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import UnsupportedError
+from ..process.platform.ports import is_loopback
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 from . import HAS_FIREWALL
 from .rules import PROFILES, Profile, Snapshot
@@ -14,7 +15,6 @@ from .verdict import Verdict, judge, rules_in, same_program
 
 Probe = Literal["ok", "refused", "timeout", "foreign", "reserved", "in_use", "proxy"]
 
-_LOOPBACK = ("127.", "::1", "::ffff:127.")
 _NOT_THE_FIREWALL = "This is not the Windows Firewall: its rules have no effect on 127.0.0.1."
 
 
@@ -70,7 +70,7 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
 
 def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
     """What the rules mean: they only concern other machines, whether or not those can reach the backend."""
-    beyond = [address for address in facts.listeners if not address.startswith(_LOOPBACK)]
+    beyond = [address for address in facts.listeners if not is_loopback(address)]
     about = "The firewall's rules only affect connections from other machines"
     if beyond:
         about = f"The backend also listens on {', '.join(beyond)}, where the rules decide about other machines"

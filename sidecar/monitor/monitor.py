@@ -13,7 +13,7 @@ from ..backend.probe import probe, significant
 from ..core import events as e
 from ..process import find_listener
 from ..process.base import ListeningSocket
-from ..process.platform.ports import is_listening
+from ..process.platform.ports import is_listening, is_loopback
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunEnding, RunStarted
@@ -117,13 +117,9 @@ class Monitor(Struct, eq=False):
         known: set[ListeningSocket] = set()
         while True:
             listeners = self.supervisor.run.listeners() if self.supervisor.run is not None else None
-            exposed = {socket for socket in listeners or () if not _is_loopback(socket.address)}
+            exposed = {socket for socket in listeners or () if not is_loopback(socket.address)}
             if exposed != known:
                 known = exposed
                 ordered = sorted(exposed, key=lambda socket: (socket.port, socket.address))
                 self.supervisor.post(e.Exposed(run, tuple(ordered)))
             await asyncio.sleep(EXPOSURE_INTERVAL)
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith(("127.", "::ffff:127.")) or address == "::1"

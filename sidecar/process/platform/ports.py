@@ -13,6 +13,12 @@ HOLDERS_ARE_KNOWN = sys.platform != "win32"
 
 HAS_NOTIFICATIONS = sys.platform == "linux"  # whether the system reports the sender of a datagram (process.notify)
 
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches a socket that listens on the address."""
+    return address.startswith(("127.", "::ffff:127.")) or address == "::1"
+
+
 if sys.platform == "win32":
     REFUSAL_IS_SLOW = True
     FIRST_FREE_PORT = 0
