@@ -30,12 +30,9 @@ def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tupl
     """Launches the first run before the event loop exists; None if the layer has to. See each platform's early.py."""
     if sys.platform == "win32":
         from .windows.early import launch_early as launch
-
-        return launch(spec, folder, port=port, notes=notes)
-    else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
+    else:
         from .early import launch_early as launch
-
-        return launch(spec, folder, port=port, notes=notes)
+    return launch(spec, folder, port=port, notes=notes)
 
 
 def create_notify_channel(folder: Path) -> NotifyChannel | None:
