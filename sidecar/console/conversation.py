@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from msgspec import MsgspecError, msgpack
+from msgspec import msgpack
 
 from ..argv import MAX_FRAME_RANGE
 from ..errors import FrameError
+from ..wire.codec import DECODE_FAILURES
 from ..wire.framing import FrameBuffer
 from .recording import Record
-
-_MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
 
 class RecordedFrame(NamedTuple):
@@ -73,7 +72,7 @@ def conversation(records: Iterable[Record]) -> Iterator[RecordedFrame]:
 def _decoded(body: bytes) -> tuple[Any, str]:
     try:
         return msgpack.decode(body), ""
-    except _MALFORMED as error:
+    except DECODE_FAILURES as error:
         return None, f"not MessagePack: {error}"
 
 

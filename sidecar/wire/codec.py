@@ -128,8 +128,8 @@ _KEYS = frozenset({"type", "id", "channel", "args"})
 _TEXT_KEPT = 400  # characters of an error's message that are kept if all of it does not fit into a frame
 
 # What a decoder raises for untrusted bytes: malformed or mistyped, from the ext hook, nested too deeply, a date out of range.
-_DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
-_ENCODE_FAILURES = (*_DECODE_FAILURES, NotImplementedError)
+DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
+_ENCODE_FAILURES = (*DECODE_FAILURES, NotImplementedError)
 
 
 class Request(Struct, tag_field="type", tag="request", gc=False):
@@ -161,7 +161,7 @@ def read_message(body: bytes | bytearray | memoryview) -> Request | Cancel:
     """Decodes the envelope: the first stage. Raises BadMessageError."""
     try:
         return _message_decoder.decode(body)
-    except _DECODE_FAILURES as error:
+    except DECODE_FAILURES as error:
         return _salvaged(body, error)
 
 
@@ -195,7 +195,7 @@ def _as_id(value: Any) -> int | None:
 def _plain(field: bytes | None) -> Any:
     try:
         return None if field is None else _decode_scalar(field)
-    except _DECODE_FAILURES:
+    except DECODE_FAILURES:
         return None
 
 
@@ -219,7 +219,7 @@ def args_reader(channel: Channel) -> Callable[[Raw], Sequence[Any]]:
             raise InvalidArgsError(f"The arguments contain more than {_MAX_ARG_VALUES} values")
         try:
             args: list[Any] = decode(raw)
-        except _DECODE_FAILURES as error:
+        except DECODE_FAILURES as error:
             _ignored_args(raw)  # raises if it is not an array
             raise InvalidArgsError(f"Argument 1: {_reason(error)}" if most else "Takes no argument") from None
         count = len(args)
