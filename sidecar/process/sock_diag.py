@@ -19,6 +19,7 @@ _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 # inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, interface, cookie
 _QUERY = struct.Struct("=BBBBI2s2x16s16sI8s")
 _ANSWER = struct.Struct("=xB2x2s2x16s28x4xI8xI")  # inet_diag_msg: state, port, address; length of the queue, inode
+_PORT, _INODE = slice(4, 6), slice(68, 72)  # in an inet_diag_msg
 _ATTRIBUTE = struct.Struct("=HHB")  # nlattr: length, type; its value, padded to 4 bytes
 _ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY, which the kernel always adds for a listening socket
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
@@ -33,13 +34,31 @@ _ADDRESS_SIZES = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _Answer = tuple[int, bytes, bytes, int, int, bool]  # state, port, address, length of the queue, inode, IPV6_V6ONLY
 
 
-def listening() -> dict[int, ListeningSocket]:
-    """Returns inode → listening socket, without owner. OSError: the kernel does not report them, or a sandbox around us forbids it."""
-    found = {}
-    for family, (_, port, address, _, inode, only_ipv6) in _all(_LISTEN):
-        text = socket.inet_ntop(family, address[: _ADDRESS_SIZES[family]])
-        found[inode] = ListeningSocket(text, int.from_bytes(port, "big"), None, only_ipv6)
+def listening(port: int = 0) -> dict[int, bytes]:
+    """Returns inode → message about each listening socket on the port (0: any), for ``describe``. OSError: the kernel does not report them, or a sandbox around us forbids it.
+
+    Undecoded, because any user may open half a million, and decoding these would hold the event loop for several seconds.
+    """
+    with _connect() as netlink:
+        found = {}
+        for family in _ADDRESS_SIZES:
+            _ask(netlink, family, _DUMP, states=_LISTEN, port=port)
+            for message in _messages(netlink):
+                found[int.from_bytes(message[_INODE], sys.byteorder)] = message
     return found
+
+
+def port_of(message: bytes) -> int:
+    """Returns the port in a message of ``listening``."""
+    return int.from_bytes(message[_PORT], "big")
+
+
+def describe(message: bytes) -> ListeningSocket:
+    """Decodes a message of ``listening``; the result has no owner."""
+    _, port, address, _, _, only_ipv6 = _decode(message)
+    family = socket.AddressFamily(message[0])
+    text = socket.inet_ntop(family, address[: _ADDRESS_SIZES[family]])
+    return ListeningSocket(text, int.from_bytes(port, "big"), None, only_ipv6)
 
 
 def is_listening(port: int) -> bool:
@@ -93,6 +112,14 @@ def _ask(
 
 
 def _answers(netlink: socket.socket) -> Iterator[_Answer]:
+    return map(_decode, _messages(netlink))
+
+
+def _decode(message: bytes) -> _Answer:
+    return *_ANSWER.unpack_from(message), _is_only_ipv6(message[_ANSWER.size :])
+
+
+def _messages(netlink: socket.socket) -> Iterator[bytes]:
     while True:
         data = netlink.recv(_BUFFER)
         position = 0
@@ -106,8 +133,7 @@ def _answers(netlink: socket.socket) -> Iterator[_Answer]:
                 raise OSError(-status, f"netlink: {os.strerror(-status)}")
             if kind != _BY_FAMILY or length < _HEAD.size + _ANSWER.size:
                 raise OSError(f"netlink: a message of kind {kind} and length {length}")
-            at, end = position + _HEAD.size, position + length
-            yield *_ANSWER.unpack_from(data, at), _is_only_ipv6(data[at + _ANSWER.size : end])
+            yield data[position + _HEAD.size : position + length]
             position += (length + 3) & ~3
 
 

@@ -31,7 +31,7 @@ _TABLES = ("tcp", "tcp6") if sys.platform == "linux" else ()
 
 def find_listener(port: int) -> list[ListeningSocket]:
     """Returns who listens on the port; ``pid`` is None for another user's. OSError: no descriptor is left to look with."""
-    wanted = {inode: one for inode, one in _listening().items() if one.port == port}
+    wanted, describe, _ = _listening(port)
     if not wanted:
         return []
     owners: dict[int, int] = {}
@@ -39,13 +39,13 @@ def find_listener(port: int) -> list[ListeningSocket]:
         if name.isdigit() and len(owners) < len(wanted):
             for inode in _held_by(int(name), wanted) or ():
                 owners.setdefault(inode, int(name))
-    return [one._replace(pid=owners.get(inode)) for inode, one in wanted.items()]
+    return [describe(one)._replace(pid=owners.get(inode)) for inode, one in wanted.items()]
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     """Returns the sockets on which these processes listen, each with the last process that holds it; None if one may not be inspected."""
     try:
-        listening = _listening()
+        listening, describe, port_of = _listening()
     except OSError:  # no descriptor is left to look with
         return None
     found: dict[int, ListeningSocket] = {}
@@ -54,8 +54,8 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
         if inodes is None:
             return None
         for inode in inodes:
-            found[inode] = listening[inode]._replace(pid=pid)
-    others = {one.port for inode, one in listening.items() if inode not in found}
+            found[inode] = describe(listening[inode])._replace(pid=pid)
+    others = {port_of(one) for inode, one in listening.items() if inode not in found} if found else set()
     return [one._replace(shared=one.port in others) for one in found.values()]
 
 
@@ -96,10 +96,16 @@ def waiting_on(port: int) -> int | None:
     return _by_netlink(lambda diag: int(diag.waiting_on(port)))
 
 
-def _listening() -> dict[int, ListeningSocket]:
-    """Returns inode → listening socket of this network namespace, without owner; /proc does not show IPV6_V6ONLY."""
-    found: dict[int, ListeningSocket] | None = _by_netlink(lambda diag: diag.listening())
-    return _listening_in_proc() if found is None else found
+def _listening(port: int = 0) -> tuple[dict[int, Any], Callable[[Any], ListeningSocket], Callable[[Any], int]]:
+    """Returns inode → listening socket on the port (0: any) of this network namespace, as two functions take it: one describes it, one returns its port.
+
+    It has no owner; /proc does not show IPV6_V6ONLY.
+    """
+    found: Any = _by_netlink(lambda diag: (diag.listening(port), diag.describe, diag.port_of))
+    if found is None:
+        table = _listening_in_proc().items()
+        found = {inode: one for inode, one in table if port in {0, one.port}}, lambda one: one, lambda one: one.port
+    return found  # type: ignore[no-any-return]
 
 
 def _by_netlink(ask: Callable[[Any], T]) -> T | None:

@@ -150,14 +150,17 @@ def test_a_listener_bound_to_the_loopback_interface_is_found() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
 def test_netlink_and_proc_report_the_same() -> None:
-    from sidecar.process import sock_diag, sockets
+    from sidecar.process import sock_diag
 
     for _attempt in range(20):  # others open and close sockets meanwhile
         with (
             socket.create_server(("127.0.0.1", 0)) as four,
             socket.create_server((SIX, 0), family=socket.AF_INET6 if ":" in SIX else socket.AF_INET) as six,
         ):
-            asked, read = sock_diag.listening(), sockets._listening_in_proc()
+            messages = sock_diag.listening()
+            asked = {inode: sock_diag.describe(message) for inode, message in messages.items()}
+            assert all(sock_diag.port_of(messages[inode]) == one.port for inode, one in asked.items())
+            read = sockets._listening_in_proc()
             places = {("127.0.0.1", four.getsockname()[1]), (SIX, six.getsockname()[1])}
             assert places <= {place[:2] for place in asked.values()}
             both = [{inode: place[:2] for inode, place in found.items()} for found in (asked, read)]
@@ -179,11 +182,11 @@ def test_a_socket_for_ipv6_alone_is_distinguished_from_one_for_both() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
 @pytest.mark.parametrize(("number", "times"), [(errno.EPROTONOSUPPORT, 1), (errno.EMFILE, 3)])
 def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch, number: int, times: int) -> None:
-    from sidecar.process import sock_diag, sockets
+    from sidecar.process import sock_diag
 
     asked = []
 
-    def refused() -> dict[int, ListeningSocket]:
+    def refused(_port: int = 0) -> dict[int, bytes]:
         asked.append(1)
         raise OSError(number, os.strerror(number))
 
@@ -193,7 +196,8 @@ def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch, number: i
         place = ("127.0.0.1", server.getsockname()[1])
         for _look in range(3):
             assert place in [found[:2] for found in sockets.find_listeners_of([os.getpid()]) or ()]
-    assert len(asked) == times
+        assert [found[:3] for found in sockets.find_listener(place[1])] == [(*place, os.getpid())]
+    assert len(asked) == (times if times == 1 else times + 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
@@ -205,12 +209,31 @@ def test_more_listeners_than_one_answer_holds() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(700)]
         ports = {server.getsockname()[1] for server in servers}
-        assert ports <= {one.port for one in sock_diag.listening().values()}
+        assert ports <= {sock_diag.port_of(one) for one in sock_diag.listening().values()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_sockets_of_others_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any user may open half a million."""
+    from sidecar.process import sock_diag
+
+    code = "import socket, sys; kept = [socket.create_server(('127.0.0.1', 0)) for _ in range(200)]; print(flush=True); sys.stdin.read()"
+    decode, decoded = sock_diag._decode, []
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as others:
+        assert others.stdout is not None
+        others.stdout.readline()
+        monkeypatch.setattr(sock_diag, "_decode", lambda message: decoded.append(message) or decode(message))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            assert port in [one.port for one in find_listeners_of([os.getpid()]) or ()]
+            assert [one.pid for one in find_listener(port)] == [os.getpid()]
+        others.communicate(b"")
+    assert len(decoded) < 100
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
 def test_a_kernel_that_cannot_list_tcp_does_not_count_as_one_without_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sidecar.process import sock_diag, sockets
+    from sidecar.process import sock_diag
 
     # No kernel has a module for protocol 200, as a kernel without tcp_diag has none for TCP.
     monkeypatch.setattr(sock_diag.socket, "IPPROTO_TCP", 200)
@@ -218,7 +241,7 @@ def test_a_kernel_that_cannot_list_tcp_does_not_count_as_one_without_listeners(m
     with pytest.raises(OSError, match="No such file"):
         sock_diag.listening()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert ("127.0.0.1", server.getsockname()[1]) in [one[:2] for one in sockets._listening().values()]
+        assert ("127.0.0.1", server.getsockname()[1]) in [one[:2] for one in sockets._listening()[0].values()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no descriptor is needed to look")
