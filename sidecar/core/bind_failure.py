@@ -51,11 +51,11 @@ _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"]
 _ATTEMPT = r"""(?ix)
       \b listen \s tcp[46]? \s \S* : \d+ : \s bind: \s
     | \bBindException:
-    | \b (?: could \s not | couldn't | cannot | can't | unable \s to | failed \s to ) \s (?:bind|listen) \b .* (?: \bport \W{0,3} | [\]\w.*]: ) \d{2}
+    | \b (?: could \s not | couldn't | cannot | can't | unable \s to | failed \s to ) \s (?:bind|listen|create\slisten\w+\ssocket) \b .* (?: \bport \W{0,3} | [\]\w.*]: ) \d{2}
     """
 _INSPECTOR = r"(?i)\bstarting inspector on\b"  # Node goes on without it
 _NO_ADDRESS = r"(?i)assign requested address|EADDRNOTAVAIL|address family|EAFNOSUPPORT|no such host"
-_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|already\s(?:used|bound)|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\s(?:port\s|[\w.\[\]:]+:){port}\b"
+_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|already\s(?:used|bound)|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\s(?:port\s|[\w.\[\]:]+:){port}\b|\baddress\s\S*:{port}\s(?:is\s)?(?:not\savailable|unavailable|taken)\b"
 _PORTS = r"""(?ix)
       (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \bany | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)

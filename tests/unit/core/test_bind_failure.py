@@ -104,8 +104,13 @@ def test_other_misfortunes_are_not_taken_for_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "port"),
-    [("Error: That port is already in use.", None), ("2026-11-27 11:28:37.308 Port 8777 is not available", 8777)],
-    ids=["Django", "Streamlit"],
+    [
+        ("Error: That port is already in use.", None),
+        ("2026-11-27 11:28:37.308 Port 8777 is not available", 8777),
+        ("Address localhost:8000 is not available", 8000),
+        ("EROR connection/connection_setup_sockets Could not create listener socket on port 8000", 8000),
+    ],
+    ids=["Django", "Streamlit", "Chroma", "Icecast"],
 )
 def test_servers_that_have_their_own_words_are_understood(text: str, port: int | None) -> None:
     assert any_bind_failure(text) == ("in_use", port)
