@@ -861,6 +861,17 @@ async def test_a_nice_value_lowers_the_priority_class(stage: Stage) -> None:
     assert "no effect" in stage.reports[0]
 
 
+async def test_without_a_nice_value_the_backend_keeps_what_it_inherits(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduled task runs below normal, and so do its children; in Wine they do not."""
+    classes: list[int] = []
+    monkeypatch.setattr(spawn.win32, "SetPriorityClass", lambda _process, kind: classes.append(kind))
+    _, run = await stage.python("")
+    await run.is_gone()
+    assert classes == []
+
+
 async def test_an_ntstatus_exit_code_is_named(stage: Stage) -> None:
     _, run = await stage.python("import ctypes; ctypes.windll.kernel32.ExitProcess(ctypes.c_uint(0xC0000005))")
     await run.is_gone()

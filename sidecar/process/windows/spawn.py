@@ -92,7 +92,8 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
             except OSError as error:
                 raise refusal.not_contained(program, error.winerror or 0, error.strerror or "") from error
             created = win32.lifetime(process)[0]
-            win32.SetPriorityClass(process, _priority(spec.nice))
+            if spec.nice is not None:
+                win32.SetPriorityClass(process, _priority(spec.nice))
             win32.ResumeThread(thread)
         except (OSError, SidecarError):
             _winapi.TerminateProcess(process, 1)
@@ -175,9 +176,7 @@ def _create_once(image: str, line: str, spec: LaunchSpec, folder: str, inherited
     return _winapi.CreateProcess(image, line, None, None, True, _FLAGS, spec.env, folder, startup)[:3]
 
 
-def _priority(nice: int | None) -> int:
-    if not nice:
-        return _winapi.NORMAL_PRIORITY_CLASS
+def _priority(nice: int) -> int:
     if nice < 0:
         return _winapi.ABOVE_NORMAL_PRIORITY_CLASS
     return _winapi.BELOW_NORMAL_PRIORITY_CLASS if nice < 10 else _winapi.IDLE_PRIORITY_CLASS
