@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket as socket  # enough here; importing the module socket takes 3 ms
 import errno
 
-from ..process.platform.ports import LOOPBACK, set_server_options
+from ..process.platform.ports import DENIES_TAKEN_PORTS, LOOPBACK, is_listening, set_server_options
 from ..settings.checks import UNSAFE_PORTS
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -44,7 +44,8 @@ def _bindable(port: int, *, plain: bool = False, address: str = LOOPBACK) -> Por
             set_server_options(probe)
         probe.bind((address, port))
     except OSError as error:
-        return "forbidden" if error.errno in _FORBIDDEN else "in_use"
+        is_taken = error.errno not in _FORBIDDEN or (DENIES_TAKEN_PORTS and is_listening(port))
+        return "in_use" if is_taken else "forbidden"
     finally:
         probe.close()
     return "free"

@@ -119,7 +119,7 @@ class PortChoice(Struct, eq=False):
         if self._passed is not None:
             return PortConflict(Conflict.PASSED) if printed else None
         named = any_bind_failure(output.decode("utf-8", "replace")) if printed is not None else None
-        state = self._port_state(run.port)
+        state = found = self._port_state(run.port)
         if printed == "forbidden" and run.port >= _FIRST_UNPRIVILEGED_PORT:
             is_confined = run.spec is not None and run.spec.confinement is not None
             may = state == "free" and FIRST_FREE_PORT and named is not None and named[1] != run.port
@@ -133,7 +133,7 @@ class PortChoice(Struct, eq=False):
             if elsewhere and not self._binds_plainly and ports.is_free_everywhere(run.port, self._port_state):
                 return None  # it tried another port
             state = "lingering" if self._binds_plainly else "in_use"
-        return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
+        return self._conflict(run.port, "forbidden" if printed == "forbidden" and found != "in_use" else state)
 
     def _conflict(self, port: int, state: PortState) -> PortConflict | None:
         if state == "free":

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +37,23 @@ def test_a_chosen_port_is_free_and_stays_bindable() -> None:
     assert port_state(port) == "free"
     with socket.socket() as server:
         server.bind(("127.0.0.1", port))
+
+
+class _Denied(socket.socket):
+    def bind(self, _address: object) -> None:
+        raise PermissionError(13, "WSAEACCES")
+
+
+@pytest.mark.parametrize(("system_denies", "state"), [(True, "in_use"), (False, "forbidden")])
+def test_a_port_that_another_program_has_is_in_use_although_windows_denies_it(
+    listener: socket.socket, state: str, monkeypatch: pytest.MonkeyPatch, *, system_denies: bool
+) -> None:
+    free = choose_port()
+    monkeypatch.setattr(ports, "DENIES_TAKEN_PORTS", system_denies)
+    monkeypatch.setattr(ports, "socket", SimpleNamespace(**vars(socket) | {"socket": _Denied}))
+    monkeypatch.setattr(ports, "is_listening", lambda port: port == port_of(listener))
+    assert port_state(port_of(listener)) == state
+    assert port_state(free) == "forbidden"
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")

@@ -11,6 +11,9 @@ CHOSEN_BY_SYSTEM = 32_768
 HOLDERS_ARE_KNOWN = sys.platform != "win32"
 """Whether the system reports every process that holds a socket; Windows reports the one that created it."""
 
+DENIES_TAKEN_PORTS = sys.platform == "win32"
+"""Whether binding a port that another program has may fail with EACCES: if that one has it exclusively on all addresses (as Java does), or belongs to another user (Sharing Transport Addresses)."""
+
 HAS_NOTIFICATIONS = sys.platform == "linux"  # whether the system reports the sender of a datagram (process.notify)
 
 

@@ -23,8 +23,9 @@ NAMED = b"Error: listen EACCES: permission denied 127.0.0.1:5005\n"
         (81, "forbidden", NAMELESS, Conflict.FORBIDDEN),
         (5005, "forbidden", NAMELESS, Conflict.FORBIDDEN),
         (5005, "free", NAMELESS, Conflict.FORBIDDEN if sys.platform == "win32" else None),
+        (5005, "in_use", NAMED, Conflict.IN_USE),
     ],
-    ids=["it says so", "below 1024", "nor may the sidecar", "the sidecar may"],
+    ids=["it says so", "below 1024", "nor may the sidecar", "the sidecar may", "taken, which Windows calls denied"],
 )
 def test_a_port_is_forbidden_only_where_it_is_the_runs(
     port: int, state: str, said: bytes, conflict: Conflict | None
