@@ -1,7 +1,5 @@
 """Runs one program as administrator, after the system's prompt. Nothing is decided here, because testing it takes a desktop."""
 
-from __future__ import annotations
-
 import _winapi
 import ctypes
 import ntpath

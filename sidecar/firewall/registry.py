@@ -1,7 +1,5 @@
 """Reads rules and settings from the registry; blocking. netsh's text is localized; PowerShell and COM take tens of seconds."""
 
-from __future__ import annotations
-
 import os
 import sys
 import winreg

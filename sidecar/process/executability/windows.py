@@ -1,7 +1,5 @@
 """Why Windows refused to launch the backend, with the remedy."""
 
-from __future__ import annotations
-
 from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarError
 from . import read_start
 

@@ -1,7 +1,5 @@
 """Joins words to one Windows command line."""
 
-from __future__ import annotations
-
 _SPACE = frozenset(" \t")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./\\:@+#")
 _CHANGED = frozenset('"%\r\n')  # by cmd.exe, even between quotation marks

@@ -1,7 +1,5 @@
 """Launches the first run on Windows before the event loop exists: in a thread, like every run. layer.py adopts it."""
 
-from __future__ import annotations
-
 import _thread
 import _winapi
 import os

@@ -1,7 +1,5 @@
 """Runs on Windows, one at a time. Everything here runs on the event loop's thread."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Identifies the process behind a pid, and its program."""
 
-from __future__ import annotations
-
 import _winapi
 import ctypes
 import sys

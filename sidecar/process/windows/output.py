@@ -4,8 +4,6 @@ The thread always reads, so the backend never waits for a busy sidecar; above a 
 is reported. A deque's ends are thread-safe, so there is no lock.
 """
 
-from __future__ import annotations
-
 import _thread
 import _winapi
 import asyncio

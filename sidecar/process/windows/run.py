@@ -1,7 +1,5 @@
 """One run on Windows, in its own job object. Everything runs on the event loop's thread, unless a name says otherwise."""
 
-from __future__ import annotations
-
 import _winapi
 import asyncio
 import sys

@@ -1,7 +1,5 @@
 """The rungs that need a program: CTRL_C through the console helper, then taskkill. Both block, and return a sentence for the log."""
 
-from __future__ import annotations
-
 import ctypes
 import subprocess
 import sys

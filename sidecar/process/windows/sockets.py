@@ -1,7 +1,5 @@
 """Who listens where, from the system's TCP tables; a system that refuses them reports no owners, and ports are probed instead."""
 
-from __future__ import annotations
-
 import ctypes
 import select
 import sys

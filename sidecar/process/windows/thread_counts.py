@@ -1,7 +1,5 @@
 """Counts the threads of processes on Windows from one snapshot: psutil's ``num_threads()`` takes one per process."""
 
-from __future__ import annotations
-
 import _winapi
 import sys
 import time
