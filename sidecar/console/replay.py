@@ -1,7 +1,5 @@
 """``sidecar replay``: sends recorded requests to a fresh sidecar and compares its answers."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from asyncio import subprocess
@@ -135,6 +133,18 @@ def report(before: Tape, now: Tape, say: Callable[[str], None]) -> int:
     return different
 
 
+class Difference(NamedTuple):
+    """One place in which two answers differ, such as ``result.lastExit.code``."""
+
+    path: str
+    before: Any
+    now: Any
+    shape: bool  # a key was added or removed, or a value has another kind; times and pids only differ in value
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"
+
+
 def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
     """Returns ``same``, ``values`` (only values that differ in every run) or ``DIFFERENT``, and the differences."""
     if old.answer is None:  # the recording or the sidecar ended before it
@@ -154,18 +164,6 @@ def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
 
 def _say(text: str) -> None:
     print(one_line(text), flush=True)
-
-
-class Difference(NamedTuple):
-    """One place in which two answers differ, such as ``result.lastExit.code``."""
-
-    path: str
-    before: Any
-    now: Any
-    shape: bool  # a key was added or removed, or a value has another kind; times and pids only differ in value
-
-    def __str__(self) -> str:
-        return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"
 
 
 _MISSING = object()

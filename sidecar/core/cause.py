@@ -1,8 +1,6 @@
 """What is wrong, and what to do about it."""
 
-from __future__ import annotations
-
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Cause(NamedTuple):
@@ -14,6 +12,6 @@ class Cause(NamedTuple):
     fatal: Any = None
     program: str = ""
 
-    def filled(self, **facts: object) -> Cause:
+    def filled(self, **facts: object) -> Self:
         """Returns a copy in which the facts replace their names in braces."""
         return self._replace(cause=self.cause.format_map(facts), remedy=self.remedy.format_map(facts))
