@@ -170,6 +170,7 @@ SAID = [
     ("data_folder", ONE, "mkdir: cannot create directory '/srv/x/y z': No such file or directory\n", "not exist: /srv/x/y z."),
     ("data_folder", ExitStatus(code=2), "/app/run.sh: 3: cannot create /srv/x/log: Directory nonexistent\n", "not exist: /srv/x/log."),
     ("permission", ONE, "2026/11/29 00:00:00 mkdir /var/lib/app: permission denied\n", "read or write /var/lib/app."),
+    ("permission", ONE, "[10:00:00] [CRITICAL] An exception occurred during server startup: [Errno 13] Permission denied: '/var/lib/app'\n", "read or write /var/lib/app."),
     ("permission", ONE, "touch: cannot touch '/opt/app/x y': Permission denied\n", "read or write /opt/app/x y."),
     ("permission", ABORT, "Unhandled exception. System.UnauthorizedAccessException: Access to the path '/proc/aura' is denied.\n ---> System.IO.IOException: Permission denied", "/proc/aura"),
     ("configuration", ABORT, "Unhandled exception. System.IO.InvalidDataException: Failed to load configuration from file '/app/appsettings.json'.\n ---> System.FormatException: Could not parse the JSON file.", "/app/appsettings.json"),
