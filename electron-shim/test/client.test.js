@@ -42,7 +42,7 @@ test("connect resolves after hello, and calls are answered", async (t) => {
   assert.equal(sidecar.hello?.sidecar, "0.0.0-fake");
   assert.equal(await sidecar.invoke("sidecar:ping", "ä"), "ä");
   assert.equal(await sidecar.invoke("sidecar:ping"), null);
-  assert.deepEqual(await sidecar.call("sidecar:ping", [[1, { a: undefined, b: [true] }]]), [1, { a: null, b: [true] }]);
+  assert.deepEqual(await sidecar.call("sidecar:ping", [[1, { a: undefined, b: [true] }]]), [1, { b: [true] }]); // as in JSON
 });
 
 test("listeners that are added when connect resolves miss no event", async (t) => {
@@ -221,11 +221,16 @@ test("an invalid timeout is an error, and Infinity is valid", async (t) => {
     [{ timeout: -1 }, /must be a number of milliseconds/],
     [{ timeOut: 5 }, /call: unknown option timeOut\. Did you mean timeout\?/],
     [{ signal: "stop" }, /call: the option signal must be an AbortSignal/],
+    [500, /call: the options must be an object with any of signal, timeout/],
+    [null, /call: the options must be an object/],
   ]))
     assert.match((await failure(sidecar.call("sidecar:ping", [], wrong))).message, words);
+  for (const args of [null, "sidecar", { lines: 20 }])
+    assert.match((await failure(sidecar.call("sidecar:ping", args))).message, /call: the arguments must be an array, as in call\(/);
   for (const timeout of [Infinity, null, 2 ** 40]) await sidecar.call("sidecar:ping", [], { timeout });
   assert.throws(() => sidecar.power("sleep"), /power takes "suspend" or "resume", not sleep/);
   assert.throws(() => sidecar.close({ timeout: "5s" }), /close: the option timeout must be a number of milliseconds/);
+  assert.throws(() => sidecar.close(5000), /close: the options must be an object with any of timeout/);
   assert.deepEqual(await sidecar.close({ timeout: Infinity }), { code: 0, error: null });
 });
 

@@ -87,7 +87,7 @@ export interface AttachedSidecar {
   readonly backend: BackendView;
   /** What a page created now would read. */
   bootstrap(): Bootstrap;
-  /** Resolves when the backend is ready; rejects as soon as its start has failed, with its last output. */
+  /** Resolves when the backend is ready; rejects as soon as its start has failed, with its last output. `timeout` is in seconds. */
   waitForReady(options?: { timeout?: number }): Promise<Channels["backend:waitForReady"]["result"]>;
   /** Stops the backend and the sidecar, as a quit does. May be called repeatedly. */
   close(): Promise<void>;

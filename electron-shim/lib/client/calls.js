@@ -48,6 +48,7 @@ class Calls {
   call(channel, args, options = {}) {
     return new Promise((resolve, reject) => {
       checkOptions("call", options, CALL);
+      if (!Array.isArray(args)) throw new TypeError('call: the arguments must be an array, as in call("backend:logs", [{ lines: 20 }])');
       if (args.length) checkArgs(channel, args);
       const id = ++this.#lastId;
       const frame = encodeRequest(id, channel, args);

@@ -7,7 +7,9 @@ const HEADER = 4;
 // The space that the codec reserves in front of a body on request; the option counts it in one byte.
 const MAX_HEAD = 255;
 const HEADS_KEPT = 64;
-const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number" });
+// `{ lines: undefined }` is what JavaScript programs write for `{}`; the sidecar would refuse a nil there.
+const omitted = /** @type {object} */ ({ skipValues: [undefined] }); // missing in the codec's types
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number", ...omitted });
 // The codec allocates memory in pieces of this size. Its default, 8 KiB, holds the frames of some 40 calls and keeps the garbage collector busy.
 packr.useBuffer(Buffer.allocUnsafeSlow(64 * 1024));
 

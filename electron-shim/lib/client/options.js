@@ -69,6 +69,7 @@ function isArrayOf(value, kind) {
  */
 function checkOptions(caller, options, kinds, { hint = "", ignored = () => false } = {}) {
   const names = Object.keys(kinds);
+  if (!KINDS.object.is(options)) throw new TypeError(`${caller}: the options must be an object with any of ${names.join(", ")}`);
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (kind === undefined) {
