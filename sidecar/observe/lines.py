@@ -3,6 +3,7 @@
 from ..core.terminal_text import home_as_return, without_controls
 from ..process.platform import as_utf8
 
+_LONG = 1024  # bytes
 MAX_LINE = 64 * 1024  # bytes; a longer one is cut into pieces
 
 
@@ -41,7 +42,9 @@ class LineSplitter:
         self._overwritten = self._overwritten or b"\b" in self._rest
         if b"\r" in self._rest:
             self._overwritten = True
-            self._rest = self._rest[self._rest.rstrip(b"\r").rfind(b"\r") + 1 :]
+            # A long one is cut. A short one may be the beginning of UTF-16, where the byte is a part of letters too.
+            if len(self._rest) > _LONG and b"\0" not in self._rest:
+                self._rest = self._rest[self._rest.rstrip(b"\r").rfind(b"\r") + 1 :]
         *full, self._rest = _pieces(self._rest)
         return result + [clean(piece) for piece in full]
 

@@ -116,3 +116,11 @@ def test_lines_in_utf_16_are_read_on_every_system(end: str) -> None:
     splitter = LineSplitter()
     data = f"Sérver läuft{end}Zeile 2{end}".encode("utf-16")
     assert splitter.feed(data) + splitter.feed(b"up\n") == ["Sérver läuft", "Zeile 2", "up"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_lines_in_utf_16_may_arrive_in_pieces(size: int) -> None:
+    splitter = LineSplitter()
+    data = "hello\r\nčeský\r\n".encode("utf-16-le")
+    lines = [line for start in range(0, len(data), size) for line in splitter.feed(data[start : start + size])]
+    assert lines + splitter.flush() == ["hello", "český"]
