@@ -26,6 +26,7 @@ _ASKED = r"(?m)EOFError: EOF when reading a line|, in _raw_input$"  # Python's i
 _ABORTED = (
     r"([^\n]*?)[\s:?]*\b(?:Aborted!|click\.exceptions\.Abort)\s*\Z"  # what Click prints if its prompt gets no answer
 )
+_STDIN_CLOSED = r"(?im)^.*\bstdin (?:(?:was|is|has been) )?(?:closed|ended)\b.*$|^.*\b(?:EOF|end of file) on (?:stdin|standard input)\b.*$"
 _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
 # What a shell prints about a program that a signal ended: dash; bash and zsh add the place and the pid
 _SHELL_SAYS = r"(?m)^(?:\S+: (?:line )?\d+: +\d+ )?(?P<word>Killed|Terminated|Segmentation fault|Aborted|Bus error|Illegal instruction)\b(?: \(core dumped\))?(?: {2,}.*)?$"
@@ -77,6 +78,7 @@ _FOUND = {
     "worker": Cause("Its process {pid}, which listened on its port, ended; then its first process exited with code {code}, whatever had ended that one.{said}", "Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user.{more}", "worker_ended"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "unsettled": Cause("Nothing was left to do for the backend while its module waited (await at its top level), so Node.js exited.", "Look for a promise that never settles, such as a connection that closes without an error event.", "unsettled_await"),
+    "stdin_closed": Cause("The backend exited because its stdin is empty; its output: {said}.", 'Set backend.stdin = "open".', "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
     "unfilled": Cause("{why}.{said}", "Write {meant} instead of {word}.", "unfilled"),
     "not_on_path": Cause("The program {program}, which the backend starts, was not found on PATH, but it is installed: {path}.", "{desktop} Set PATH in backend.env so that it contains {folder}, or ship the program with the app.", "command_missing"),
@@ -114,6 +116,9 @@ def _unsettled(run: Run) -> Cause | None:
 def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
         return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
+    closed = re.search(_STDIN_CLOSED, run.output[-_LAST_WORDS:]) if settings.backend.stdin == "null" else None
+    if closed is not None:
+        return _FOUND["stdin_closed"].filled(said=closed[0].strip())
     worker = _worker_of(run)
     at_once = run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
     left = {process.name for process in run.forced} - _HELPERS

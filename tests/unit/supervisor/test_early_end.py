@@ -47,6 +47,15 @@ def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, read
     assert explain_early_end(run, Settings(backend=Backend(stdin="open"))) is None
 
 
+def test_a_backend_that_says_that_it_exits_with_its_stdin_is_believed_however_late(tmp_path: Path) -> None:
+    said = "[serve] stopped automatically because stdin was closed (keep stdin open to continue serving)"  # esbuild
+    run = structs.replace(ended(cwd=tmp_path, code=0, output=f"{said}\n"), lasted=4.0)
+    why = explain_early_end(run, Settings())
+    assert (why.kind, said in why.cause, why.remedy) == ("stdin_ended", True, 'Set backend.stdin = "open".')
+    opened = explain_early_end(run, Settings(backend=Backend(stdin="open")))
+    assert opened is None or opened.kind != "stdin_ended"
+
+
 @pytest.mark.parametrize(
     ("said", "word", "kind"),
     [
