@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "ksh93", "mksh", "lksh", "ash", "busybox", "posh", "yash", "fish")
 _IMPATIENT = ("su", "runuser", "script")  # kill their children 2 s after the signal (util-linux)
+_MAX_TREE = 200  # processes; of more, each is asked without a look at whose output it reads
+_MAX_DESCRIPTORS = 256  # of one process that are looked at
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that keeps forking has no last one
 
 
@@ -69,12 +71,16 @@ def reads_output(
     A reader with a handler counts only if its stdin is that pipe: a launcher with a handler forwards the signal.
     """
     ends = _read_ends(reader.pid, all_descriptors=would_die)
-    others = [entry for entry in living if entry.pid != reader.pid] if ends else []
-    return any(
-        not ends.isdisjoint((link(entry.pid, "fd/1"), link(entry.pid, "fd/2")))
-        and (entry.key in catching or reads_output(entry, others, catching, would_die=False))
-        for entry in others
-    )
+    if not ends or len(living) > _MAX_TREE:
+        return False
+    # One process after the other, each once: a backend may connect each of its processes with each other.
+    others = [(e, {link(e.pid, "fd/1"), link(e.pid, "fd/2")}) for e in living if e.pid != reader.pid]
+    while writers := [entry for entry, outputs in others if not outputs.isdisjoint(ends)]:
+        if any(entry.key in catching for entry in writers):
+            return True
+        others = [(entry, outputs) for entry, outputs in others if outputs.isdisjoint(ends)]
+        ends = {end for entry in writers for end in _read_ends(entry.pid, all_descriptors=False)}
+    return False
 
 
 def _read_ends(pid: int, *, all_descriptors: bool) -> set[str]:
@@ -85,7 +91,8 @@ def _read_ends(pid: int, *, all_descriptors: bool) -> set[str]:
 
 def _descriptors(pid: int) -> list[str]:
     try:
-        return os.listdir(f"{PROC}/{pid}/fd")  # noqa: PTH208 - pathlib is not loaded in the guardian
+        with os.scandir(f"{PROC}/{pid}/fd") as entries:
+            return [entry.name for entry, _ in zip(entries, range(_MAX_DESCRIPTORS), strict=False)]
     except OSError:
         return []
 

@@ -14,7 +14,7 @@ from sidecar.process.tree import Entry
 if sys.platform == "win32":
     pytest.skip("the tree is a job object there", allow_module_level=True)
 
-from sidecar.process import killing
+from sidecar.process import killing, reactions
 from sidecar.process.killing import TreeKill
 
 
@@ -244,3 +244,17 @@ class TestMemory:
         assert (
             self.remembered(entries(entry(10, 2, session=10)), entries(entry(10, 1, session=1, started=99.0))) == set()
         )
+
+
+@pytest.mark.parametrize(("catches", "count"), [(True, 2), (False, 2), (False, 10), (False, 3000)])
+def test_processes_that_all_read_each_others_output_are_looked_at_once(
+    monkeypatch: pytest.MonkeyPatch, *, catches: bool, count: int
+) -> None:
+    """With ten of them the guardian took hours, in which nothing ended that tree."""
+    looks = []
+    monkeypatch.setattr(reactions, "link", lambda _pid, name: looks.append(name) or "pipe:[5]")
+    monkeypatch.setattr(reactions, "_is_readable", lambda _pid, _number: True)
+    living = [Entry(pid, 1, 1, started=0.0, state="S", name="x") for pid in range(100, 100 + count)]
+    catching = {living[-1].key} if catches else set()
+    assert reactions.reads_output(living[0], living, catching, would_die=False) is catches
+    assert len(looks) <= 4 * count + 4
