@@ -651,6 +651,12 @@ async def test_a_path_beyond_260_characters_is_executed(stage: Stage, tmp_path: 
     assert run.out == b"here\r\n"
 
 
+@pytest.mark.parametrize("path", ["C:\\a\\" + "b" * 300, "\\\\server\\share\\" + "b" * 300], ids=["drive", "network"])
+def test_cmd_exe_gets_a_long_path_of_a_batch_file_in_the_form_that_it_knows(path: str) -> None:
+    assert spawn._extended(path) != path
+    assert spawn._unextended(spawn._extended(path)) == path
+
+
 async def test_a_working_directory_beyond_260_characters_is_entered(stage: Stage, tmp_path: Path) -> None:
     folder = tmp_path
     while len(str(folder)) < 280:

@@ -127,7 +127,7 @@ def _image_and_line(program: str, arguments: tuple[str, ...]) -> tuple[str, str]
         return short, command_line([program, *arguments])
     from ..platform.machine import system_folder
 
-    line = batch_line([short.removeprefix(_EXTENDED), *arguments])
+    line = batch_line([_unextended(short), *arguments])
     if line is None or len(line) > refusal.MAX_BATCH_LINE:
         raise refusal.batch(program, is_long=line is not None)
     return rf"{system_folder()}\cmd.exe", line
@@ -139,6 +139,11 @@ def _extended(path: str) -> str:
         return path
     path = ntpath.abspath(path)
     return f"{_EXTENDED}UNC{path[1:]}" if path.startswith("\\\\") else _EXTENDED + path
+
+
+def _unextended(path: str) -> str:
+    """Converts a path back, because cmd.exe does not know the extended form."""
+    return path.replace(_EXTENDED + "UNC", "\\", 1).removeprefix(_EXTENDED)
 
 
 def _create(program: str, spec: LaunchSpec, folder: str, streams: list[int]) -> tuple[int, int, int]:
