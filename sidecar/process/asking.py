@@ -37,6 +37,7 @@ class Asking:
         self._known: set[tuple[int, float]] = set()  # alive when the stop began
         self._parentless: set[tuple[int, float]] = set()  # of these, those with no parent in the tree: root, daemons
         self._catching: set[tuple[int, float]] = set()  # of these, those with a handler for the signal
+        self._listening: dict[tuple[int, float], set[str]] = {}  # the sockets of those that a launcher may ask too
         self._holders: set[int] = set()  # not asked, because what they hold would die with them
         # when each process was first seen without its launcher, or without those that it held
         self._orphaned: dict[tuple[int, float], float] = {}
@@ -56,6 +57,9 @@ class Asking:
         if tree.EXACT:
             self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
             self.by_others = by_others
+            if len(self._catching) > 1:
+                sockets = reactions.listening()
+                self._listening = {e.key: sockets & reactions.links(e.pid) for e in living if e.key in self._catching}
 
     def schedule(self, seconds: float) -> None:
         """Sets the times: the tree will be killed in ``seconds``."""
@@ -170,20 +174,24 @@ class Asking:
         return reactions.reads_output(holder, living, self._catching, would_die=dies)
 
     def _ask_each(self, entries: Iterable[tree.Entry], living: list[tree.Entry], *, last: bool = False) -> None:
-        """Asks each process that neither we nor its launcher has asked; a handler that is gone (Node's process.once) shows the latter.
-
-        A second signal would end such a process while it is saving.
-        """
+        """Asks each process that neither we nor its launcher has asked. A second signal would end it while it is saving."""
         for entry in entries:
             if entry.key in self._asked or self._is_late(entry, last=last):
                 continue
             self._asked.add(entry.key)
-            if entry.key in self._catching and reactions.disposition(entry.pid, self._signal) == "default":
+            if entry.key in self._catching and self._has_begun(entry):
                 continue
             if self._last_call < NEVER and self._holds_others(entry, living):
                 self._holders.add(entry.pid)
             else:
                 self._send(entry)
+
+    def _has_begun(self, entry: tree.Entry) -> bool:
+        """Whether the process is ending: its handler is gone (Node's process.once), or it has closed the sockets on which it listened."""
+        listened = self._listening.get(entry.key, set())
+        if listened and listened.isdisjoint(reactions.links(entry.pid)):
+            return True
+        return reactions.disposition(entry.pid, self._signal) == "default"
 
     def _is_late(self, entry: tree.Entry, *, last: bool) -> bool:
         """Whether a trap or handler started it after the stop began, in order to save: the signal might only kill it.

@@ -16,6 +16,8 @@ _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "ksh93", "mksh", "lksh", "ash", "
 _IMPATIENT = ("su", "runuser", "script")  # kill their children 2 s after the signal (util-linux)
 _MAX_TREE = 200  # processes; of more, each is asked without a look at whose output it reads
 _MAX_DESCRIPTORS = 256  # of one process that are looked at
+_LISTEN = b"0A"  # TCP_LISTEN of include/net/tcp_states.h
+_MAX_TABLE = 1 << 20  # bytes; listening sockets come first, and any user may open half a million
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that keeps forking has no last one
 
 
@@ -81,6 +83,24 @@ def reads_output(
         others = [(entry, outputs) for entry, outputs in others if outputs.isdisjoint(ends)]
         ends = {end for entry in writers for end in _read_ends(entry.pid, all_descriptors=False)}
     return False
+
+
+def listening() -> set[str]:
+    """Returns the TCP sockets that listen, as the links of descriptors name them."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            with open(f"{PROC}/self/net/{name}", "rb") as file:  # noqa: PTH123 - pathlib is not loaded in the guardian
+                rows = [row.split(None, 10) for row in file.read(_MAX_TABLE).splitlines()]
+        except OSError:
+            continue
+        found |= {f"socket:[{row[9].decode()}]" for row in rows if len(row) > 9 and row[3] == _LISTEN}
+    return found
+
+
+def links(pid: int) -> set[str]:
+    """Returns what the descriptors of a process refer to."""
+    return {link(pid, f"fd/{number}") for number in _descriptors(pid)}
 
 
 def _read_ends(pid: int, *, all_descriptors: bool) -> set[str]:

@@ -4,8 +4,9 @@ The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, 
 "saved" to FILE.
 KINDS: worker (no launcher) · once (a worker that handles the signal once: a second one ends it) · reader (a launcher
 that reads the signal with sigwait, forwards it to a worker and exits) · double (a launcher that forwards the signal and
-exits at once) · trap (a launcher that catches the signal and does nothing) · server (queries its store before it exits:
-the store must outlive it) · workers (three of them) · threads (the main thread ends, another one saves)
+exits at once) · tree (a launcher that forwards the signal to all below it, and stays) · trap (a launcher that catches
+the signal and does nothing) · server (queries its store before it exits: the store must outlive it) · workers (three of
+them) · threads (the main thread ends, another one saves)
 """
 
 import os
@@ -41,6 +42,8 @@ def work(name=""):
     print("ready", name, flush=True)
     while not count:
         time.sleep(0.01)
+    if len(sys.argv) > 4:
+        server.close()
     note(f"{name}asked")
     time.sleep(SECONDS)
     print("saving", flush=True)  # must not fail if nobody reads any more
@@ -85,6 +88,24 @@ def main():
 
         signal.signal(STOP, forward)  # before the worker reports that it is ready
         child = fork(work)
+        while True:
+            time.sleep(0.01)
+    elif KIND == "tree":
+        read, write = os.pipe()
+
+        def between():
+            os.write(write, fork(work).to_bytes(4))
+            signal.pause()
+
+        def forward(number, _frame):
+            os.kill(worker, number)
+            os.kill(shell, number)
+            os.waitpid(shell, 0)
+
+        shell = fork(between)
+        worker = int.from_bytes(os.read(read, 4))
+        signal.signal(STOP, forward)
+        print("ready", flush=True)
         while True:
             time.sleep(0.01)
     elif KIND == "trap":

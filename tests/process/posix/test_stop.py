@@ -16,6 +16,7 @@ import pytest
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process.posix import PosixProcessLayer
 from tests.process.posix.test_guardian import PROMISE, own  # noqa: F401 - a fixture
+from tests.support.backends import free_port
 from tests.support.processes import SLACK, is_alive, marked, until, wait_until
 from tests.support.runs import Recorder, child, spec
 
@@ -96,6 +97,20 @@ async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_interrupt_
     if kind == "once" or "kill 0" not in trap:
         assert file.read_text() == "asked\nsaved\n"
     assert run.killed == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
+async def test_a_server_that_closed_its_socket_at_its_launchers_signal_gets_no_second_one(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    """As concurrently sends it. The signal ends the shell between them, so the server looks like one that nothing has asked."""
+    file = tmp_path / "file"
+    run, recorder = await start(layer, (*launcher("tree", file, 1.0), str(free_port())), ready=2)
+    run.interrupt(4.0)
+    await until(lambda: file.exists() and "saved" in file.read_text())
+    run.kill()
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
