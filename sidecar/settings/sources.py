@@ -183,7 +183,7 @@ def from_environment(environ: Mapping[str, str]) -> Source:
         rest, text = variable[len(PREFIX) :], environ[variable]
         section, separator, key = rest.partition("__")
         if rest.upper() == "PROFILE":
-            source.given.append(Given("", "profile", text, variable, text=text))
+            _add(source, "", "profile", None, text=text, origin=variable)
         elif not separator:
             source.notes.append(
                 f"{variable} is not a setting and was ignored; settings are called {PREFIX}SECTION__KEY"
@@ -204,7 +204,7 @@ def from_flags(overrides: Sequence[str]) -> Source:
         if not equals or not (dot or section == "profile"):
             source.mistakes.append(f"--set {name}: not understood; write --set section.key=value")
         elif section == "profile" and not dot:
-            source.given.append(Given("", "profile", text, "--set profile", text=text))
+            _add(source, "", "profile", None, text=text, origin="--set profile")
         else:
             entry: str | None = None
             if section == "backend" and key.startswith("env."):
@@ -215,7 +215,7 @@ def from_flags(overrides: Sequence[str]) -> Source:
 
 def _add(source: Source, section: str, key: str, entry: str | None, *, text: str, origin: str) -> None:
     try:
-        value = _unquoted(text) if entry else parse_text(text)
+        value = _unquoted(text) if entry or not section else parse_text(text)
     except QuotedTextError:
         from .words import shown
 

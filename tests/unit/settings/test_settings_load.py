@@ -68,6 +68,7 @@ def test_flags_outrank_the_environment_which_outranks_the_file_which_outranks_th
         (None, [], {}, 'profile = "aura"', "aura"),
         (None, [], {"SIDECAR_PROFILE": "generic"}, 'profile = "aura"', "generic"),
         (None, ["profile=generic"], {"SIDECAR_PROFILE": "aura"}, "", "generic"),
+        (None, ['profile="generic"'], {"SIDECAR_PROFILE": "aura"}, "", "generic"),
         ("aura", ["profile=generic"], {"SIDECAR_PROFILE": "generic"}, "", "aura"),
     ],
 )
