@@ -24,9 +24,8 @@ from .connection import Connection, Head, connect, hang_up
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
 # JSON values: parsing and forwarding the 3 million empty lists that fit into 8 MiB takes seconds, here and in the app.
 VALUES_LIMIT = 200_000
-_MAX_TARGET = (
-    8192  # characters of a redirect's address that is followed; to parse 200 KB five times takes the loop 0.2 s
-)
+# Characters of a redirect's address that is followed; to parse 200 KB five times takes the loop 0.2 s.
+_MAX_TARGET = 8192
 _MAX_LOCATION = 200  # of those that are shown
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/?&=:@!$'()*+,;-"
 _MAX_REDIRECTS = 5

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")  # as a deadline in seconds; the math module would cost the guardian 0.4 MiB
 _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when every process not asked yet is asked
+_MAX_LOOK = 50  # processes with a handler whose sockets are looked at, because that delays the stop
 _SETTLE = 0.5  # seconds, or an eighth of the time, for a process to show that its launcher forwarded the signal
 
 
@@ -57,7 +58,7 @@ class Asking:
         if tree.EXACT:
             self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
             self.by_others = by_others
-            if len(self._catching) > 1:
+            if 1 < len(self._catching) <= _MAX_LOOK:
                 sockets = reactions.listening()
                 self._listening = {e.key: sockets & reactions.links(e.pid) for e in living if e.key in self._catching}
 

@@ -19,9 +19,7 @@ class LaunchSpec(Fields):
     nice: int | None = None  # None: inherited, as for open_files
     open_files: int | None = None
     no_new_privileges: bool = False
-    graceful: float = (
-        10.0  # seconds from an interrupt to the kill; on Windows CTRL_BREAK follows shortly before the kill
-    )
+    graceful: float = 10.0  # seconds from an interrupt to the kill, shortly before which Windows sends CTRL_BREAK
     force_kill: float = 5.0  # seconds after the kill when the caller gives up; survivors are reported before
     alone: float = 1.0  # seconds that the tree has to end when the sidecar is dead; on Windows the job ends it at once
     # null: empty; open: until the stop, or until the sidecar, which holds the write end, is gone

@@ -182,9 +182,8 @@ def closed_folder(path: str, why: str | None) -> SidecarError:
 def read_start(path: str | Path) -> bytes:
     """Returns the first bytes of a file; empty if it cannot be read."""
     try:
-        with open(
-            open_regular(os.path.realpath(path), linked=True), "rb"
-        ) as file:  # opening a pipe would wait for a writer
+        # Opening a pipe would wait for a writer.
+        with open(open_regular(os.path.realpath(path), linked=True), "rb") as file:
             return file.read(HEAD_BYTES)
     except OSError:
         return b""
