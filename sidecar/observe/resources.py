@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct, field
-
 from ..clock import iso
 from ..settings.model import Resources as ResourceSettings
 from ..wire.observe import ResourceAlert, ResourceSample
@@ -33,27 +31,28 @@ class CpuMeter:
         return 0.0 if elapsed <= 0 else round(100.0 * used / elapsed, 1)
 
 
-class Limit(Struct, eq=False):
+class Limit:
     """Watches one value: an alert begins after ``hold`` s above ``limit`` (0: never) and ends after as long below ``limit * (1 - hysteresis)``. Pure."""
 
-    metric: Literal["cpu", "memory"]
-    limit: float
-    hysteresis: float
-    hold: float
-    _active: bool = False
-    _since: float | None = None  # since when the value contradicts ``_active``
+    def __init__(self, metric: Literal["cpu", "memory"], limit: float, hysteresis: float, hold: float) -> None:
+        self._metric = metric
+        self._limit = limit
+        self._release_below = limit * (1 - hysteresis)
+        self._hold = hold
+        self._active = False
+        self._since: float | None = None  # since when the value contradicts ``_active``
 
     def check(self, value: float, now: float) -> ResourceAlert | None:
         """The alert, or its end, if the value at time ``now`` causes one."""
-        if not self.limit:
+        if not self._limit:
             return None
-        against = value < self.limit * (1 - self.hysteresis) if self._active else value > self.limit
+        against = value < self._release_below if self._active else value > self._limit
         if not against:
             self._since = None
             return None
         if self._since is None:
             self._since = now
-        return None if now - self._since < self.hold else self._turn(value)
+        return None if now - self._since < self._hold else self._turn(value)
 
     def release(self) -> ResourceAlert | None:
         """Stops watching; returns the end of the alert if it was active."""
@@ -63,40 +62,50 @@ class Limit(Struct, eq=False):
     def _turn(self, value: float) -> ResourceAlert:
         self._active = not self._active
         self._since = None
-        return ResourceAlert(metric=self.metric, value=value, limit=self.limit, active=self._active)
+        return ResourceAlert(metric=self._metric, value=value, limit=self._limit, active=self._active)
 
 
-class Resources(Struct, eq=False):
-    """Samples while a run lives, on the loop's thread, because a sample takes less time than handing it to another thread."""
+class Resources:
+    """Samples while a run lives, on the loop's thread, because a sample takes less time than handing it to another thread.
 
-    settings: ResourceSettings
-    tree: Callable[[], Sequence[tuple[int, float]]]  # the run's processes by pid and start time
-    on_sample: Callable[[ResourceSample], None]
-    on_alert: Callable[[ResourceAlert], None]
-    # Another limit in bytes, which the caller watches; 0: none. Above a limit shared pages count once, and mapped files not at all.
-    memory_limit: int = 0
-    reader: UsageReader | None = None
-    now: Callable[[], float] = time.monotonic
-    clock: Callable[[], float] = time.time  # since the epoch
-    _history: deque[tuple[float, ResourceSample]] = field(default_factory=deque)
-    _meter: CpuMeter = field(default_factory=CpuMeter)
-    _began: float = 0.0
-    _limits: list[Limit] = []
-    _timer: asyncio.TimerHandle | None = None
+    ``tree``: the run's processes by pid and start time. ``memory_limit``: another limit in bytes, which the caller watches; 0:
+    none. Above a limit shared pages count once, and mapped files not at all. ``now`` is monotonic, ``clock`` since the epoch.
+    """
 
-    def __post_init__(self) -> None:
-        settings = self.settings
-        self.memory_limit = min(filter(None, (self.memory_limit, settings.memory_limit)), default=0)
+    def __init__(
+        self,
+        settings: ResourceSettings,
+        tree: Callable[[], Sequence[tuple[int, float]]],
+        *,
+        memory_limit: int = 0,
+        on_sample: Callable[[ResourceSample], None],
+        on_alert: Callable[[ResourceAlert], None],
+        reader: UsageReader | None = None,
+        now: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._tree = tree
+        self._on_sample = on_sample
+        self._on_alert = on_alert
+        self._reader = reader
+        self._now = now
+        self._clock = clock
+        self._memory_limit = min(filter(None, (memory_limit, settings.memory_limit)), default=None)
+        self._history: deque[tuple[float, ResourceSample]] = deque()
+        self._meter = CpuMeter()
+        self._began = 0.0
         self._limits = [
             Limit("cpu", settings.cpu_limit, settings.hysteresis, settings.hold),
             Limit("memory", settings.memory_limit, settings.hysteresis, settings.hold),
         ]
+        self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Starts sampling a run: at once, then at every interval. Can be repeated."""
         self.end()
         self._meter = CpuMeter()
-        self._began = self.now()
+        self._began = self._now()
         self._tick()
 
     def end(self) -> None:
@@ -105,46 +114,46 @@ class Resources(Struct, eq=False):
             self._timer = None
         for limit in self._limits:
             if (alert := limit.release()) is not None:
-                self.on_alert(alert)
+                self._on_alert(alert)
 
     def history(self, window: float | None = None) -> list[ResourceSample]:
         """The samples of the last ``window`` seconds, by default all that are kept; oldest first."""
-        since = self.now() - (self.settings.window if window is None else window)
+        since = self._now() - (self._settings.window if window is None else window)
         return [sample for at, sample in self._history if at >= since]
 
     def last_run(self, window: float) -> list[ResourceSample]:
-        since = max(self._began, self.now() - window)
+        since = max(self._began, self._now() - window)
         return [sample for at, sample in self._history if at >= since]
 
     def sample(self) -> ResourceSample | None:
         """Takes one sample now; None if no process of the tree is alive."""
-        if self.reader is None:
+        if self._reader is None:
             from ..process.platform.usage import create_reader  # not needed before a run is up
 
-            self.reader = create_reader()
-        read = self.reader.read
-        usages = {process: usage for process in self.tree() if (usage := read(*process)) is not None}
+            self._reader = create_reader()
+        read = self._reader.read
+        usages = {process: usage for process in self._tree() if (usage := read(*process)) is not None}
         if not usages:
             return None
-        now = self.now()
+        now = self._now()
         cpu = self._meter.measure({process: usage.cpu_seconds for process, usage in usages.items()}, now)
         sample = ResourceSample(
-            time=iso(self.clock()),
+            time=iso(self._clock()),
             cpu=cpu,
             memory=self._count_memory(usages),
             processes=len(usages),
             threads=sum(usage.threads for usage in usages.values()),
         )
         self._history.append((now, sample))
-        while self._history[0][0] < now - self.settings.window:
+        while self._history[0][0] < now - self._settings.window:
             self._history.popleft()
         return sample
 
     def _count_memory(self, usages: dict[tuple[int, float], Usage]) -> int:
         total = sum(usage.memory for usage in usages.values())
-        assert self.reader is not None
-        for measure in (self.reader.without_files, self.reader.count_once):
-            if not self.memory_limit or total <= self.memory_limit:
+        assert self._reader is not None
+        for measure in (self._reader.without_files, self._reader.count_once):
+            if self._memory_limit is None or total <= self._memory_limit:
                 break
             total = 0
             for (pid, _), usage in usages.items():
@@ -153,12 +162,12 @@ class Resources(Struct, eq=False):
         return total
 
     def _tick(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self.settings.interval, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._settings.interval, self._tick)
         sample = self.sample()
         if sample is None:
             return
-        self.on_sample(sample)
-        now = self.now()
+        self._on_sample(sample)
+        now = self._now()
         for limit, value in zip(self._limits, (sample.cpu, float(sample.memory)), strict=True):
             if (alert := limit.check(value, now)) is not None:
-                self.on_alert(alert)
+                self._on_alert(alert)
