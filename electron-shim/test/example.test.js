@@ -15,7 +15,7 @@ const EXAMPLE = path.join(__dirname, "..", "example");
 /** @param {number} parent */
 function sidecarOf(parent) {
   const lines = spawnSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" }).stdout.split("\n");
-  const line = lines.find((one) => one.trim().split(/\s+/)[1] === String(parent) && one.includes("-m sidecar serve"));
+  const line = lines.find((one) => one.trim().split(/\s+/)[1] === String(parent) && / sidecar\b.* serve\b/.test(one));
   return Number(line?.trim().split(/\s+/)[0]);
 }
 

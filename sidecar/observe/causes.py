@@ -87,13 +87,11 @@ def guess(
         found = (
             OOM if oom else by_status
         )  # a launcher's message about its program does not know what the kernel counted
-    if (
-        found is not None
-        and found is by_status
-        and status.kind in _QUOTING
-        and (said := quote_last(re.sub(_NODE_TRACE, "", output[-LAST_WORDS:])))
-    ):
-        found = found._replace(cause=f"{_QUOTING[status.kind]}; {said.rstrip('.')}.")
+    if found is not None and found is by_status and status.kind in _QUOTING:
+        words = output[-LAST_WORDS:]
+        bare = re.sub(_NODE_TRACE, "", words)
+        if said := quote_last(bare, only_errors=bare != words):  # above a stack only an error belongs to it
+            found = found._replace(cause=f"{_QUOTING[status.kind]}; {said.rstrip('.')}.")
     return found._replace(fatal=fatal) if found is not None else None
 
 
