@@ -72,6 +72,14 @@ def test_a_chosen_port_is_free_on_other_addresses_too(monkeypatch: pytest.Monkey
             each.close()
 
 
+def test_a_port_that_is_free_only_on_the_own_address_is_chosen_if_no_other_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flood of connections left something on each port of ::1, and the start failed."""
+    monkeypatch.setattr(ports, "is_free_everywhere", lambda _port, _state: False)
+    assert port_state(choose_port()) == "free"
+
+
 def test_the_last_port_comes_first_as_long_as_it_is_free(listener: socket.socket) -> None:
     last = choose_port()
     assert choose_port(last) == last
