@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .tree import PROC, link, read_file, walk
+from .tree import PROC, TCP_LISTEN, link, read_file, tcp_sockets, walk
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "ksh93", "mksh", "lksh", "ash", "
 _IMPATIENT = ("su", "runuser", "script")  # kill their children 2 s after the signal (util-linux)
 _MAX_TREE = 200  # processes; of more, each is asked without a look at whose output it reads
 _MAX_DESCRIPTORS = 256  # of one process that are looked at
-_LISTEN = b"0A"  # TCP_LISTEN of include/net/tcp_states.h
-_MAX_TABLE = 1 << 20  # bytes; listening sockets come first, and any user may open half a million
+_MAX_TABLE = 1 << 20  # bytes; any user may open half a million
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that keeps forking has no last one
 
 
@@ -87,15 +86,10 @@ def reads_output(
 
 def listening() -> set[str]:
     """Returns the TCP sockets that listen, as the links of descriptors name them."""
-    found = set()
-    for name in ("tcp", "tcp6"):
-        try:
-            with open(f"{PROC}/self/net/{name}", "rb") as file:  # noqa: PTH123 - pathlib is not loaded in the guardian
-                rows = [row.split(None, 10) for row in file.read(_MAX_TABLE).splitlines()]
-        except OSError:
-            continue
-        found |= {f"socket:[{row[9].decode()}]" for row in rows if len(row) > 9 and row[3] == _LISTEN}
-    return found
+    try:
+        return {f"socket:[{inode}]" for state, _, _, inode in tcp_sockets(limit=_MAX_TABLE) if state == TCP_LISTEN}
+    except OSError:  # no descriptor is left
+        return set()
 
 
 def links(pid: int) -> set[str]:

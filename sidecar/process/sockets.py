@@ -10,23 +10,20 @@ from typing import Any, TypeVar
 from ..core.cause import Cause
 from . import tree
 from .base import ListeningSocket
-from .tree import PROC
+from .tree import PROC, TCP_LISTEN, tcp_sockets
 
 T = TypeVar("T")
 
-_LISTEN = 10  # include/net/tcp_states.h
 _ACCEPTS = 1 << 16  # __SO_ACCEPTCON of include/linux/net.h: it listens
 _LINGERING = {4: "FIN_WAIT_1", 5: "FIN_WAIT_2", 6: "TIME_WAIT", 8: "CLOSE_WAIT", 9: "LAST_ACK", 11: "CLOSING"}
 # After one of these netlink is not tried again: each time the kernel would start modprobe(8) for the missing module.
 _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # the process or the system is out of descriptors
 _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
 # Flags, inode and path. A path is any user's text, and may itself contain line breaks.
 _UNIX_ROW = r"(?am)^[0-9A-Fa-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d{1,20}) (.+)$"
 # Descriptors of one process: a look at half a million, which any program may open, would hold the event loop for ten seconds.
 _MAX_DESCRIPTORS = 8192
-_TABLES = ("tcp", "tcp6") if sys.platform == "linux" else ()
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
@@ -85,7 +82,7 @@ def lingering(port: int) -> frozenset[str]:
     """Returns the states of the connections on the port that no process holds; empty if a process holds any, if there are none, and off Linux."""
     found: list[tuple[int, int]] | None = _by_netlink(lambda diag: diag.states_on(port))
     if found is None:
-        found = [(state, inode) for state, _, at, inode in _read_tables() if at == port]
+        found = [(state, inode) for state, _, at, inode in tcp_sockets() if at == port]
     if any(inode for _, inode in found):
         return frozenset()
     return frozenset(_LINGERING[state] for state, _ in found if state in _LINGERING)
@@ -124,30 +121,14 @@ def _by_netlink(ask: Callable[[Any], T]) -> T | None:
 def _listening_in_proc() -> dict[int, ListeningSocket]:
     return {
         inode: ListeningSocket(parse_address(address), port, None)
-        for state, address, port, inode in _read_tables()
-        if state == _LISTEN
+        for state, address, port, inode in tcp_sockets()
+        if state == TCP_LISTEN
     }
 
 
 def has_listener(pid: int, port: int) -> bool:
     """Whether any socket listens on the port in that process's network namespace."""
-    return any(state == _LISTEN and at == port for state, _, at, _ in _read_tables(str(pid)))
-
-
-def _read_tables(pid: str = "self") -> Iterator[tuple[int, bytes, int, int]]:
-    """Yields state, address as the tables print it, port and inode of every TCP socket in the process's network namespace."""
-    for table in _TABLES:
-        try:
-            with open(f"/proc/{pid}/net/{table}", "rb") as file:  # noqa: PTH123 - not a path of the user's
-                lines = file.readlines()[1:]
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                raise
-            continue  # no IPv6
-        for line in lines:
-            fields = line.split(None, 10)
-            address, _, port = fields[1].partition(b":")
-            yield int(fields[3], 16), address, int(port, 16), int(fields[9])
+    return any(state == TCP_LISTEN and at == port for state, _, at, _ in tcp_sockets(str(pid)))
 
 
 def parse_address(text: bytes) -> str:

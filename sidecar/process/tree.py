@@ -6,6 +6,7 @@ The guardian uses this, so it imports only what the interpreter has loaded anywa
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the signal module makes enums of all numbers, which takes 1 ms
+import errno
 import os
 import sys
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 EXACT = sys.platform == "linux"
 """Whether the whole tree is known: below a subreaper, which inherits orphans, in /proc. Elsewhere (macOS) portable.py knows part of it."""
 HIDDEN = "?"
+TCP_LISTEN = 10  # include/net/tcp_states.h
 
 
 def _find_proc() -> str:
@@ -247,6 +249,25 @@ def open_pidfd(pid: int) -> int:
         except (OSError, AttributeError):
             pass
     return -1
+
+
+def tcp_sockets(pid: str = "self", limit: int = -1) -> Iterator[tuple[int, bytes, int, int]]:
+    """Yields state, address as the tables print it, port and inode of every TCP socket in the process's network namespace, those that listen first.
+
+    ``limit``: how many bytes of a table are read; -1: all. OSError: no descriptor is left to look with.
+    """
+    for table in ("tcp", "tcp6") if EXACT else ():
+        try:
+            with open(f"/proc/{pid}/net/{table}", "rb") as file:  # noqa: PTH123 - as above
+                lines = file.readlines(limit)[1:]
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                raise
+            continue  # no IPv6
+        for line in lines:
+            fields = line.split(None, 10)
+            address, _, port = fields[1].partition(b":")
+            yield int(fields[3], 16), address, int(port, 16), int(fields[9])
 
 
 def environment(pid: int) -> list[bytes]:
