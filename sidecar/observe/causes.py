@@ -58,7 +58,7 @@ def guess(
 ) -> Cause | None:
     """The likely cause, or None. ``output``: the end of the run's output, decoded; ``oom``: from ``oom_kills.was_killed``.
 
-    ``since_ready``: the part of the output that was printed after the run was ready; None: it never was.
+    ``since_ready``: the part of the output that was printed after the run was ready, if a signal ended it; None: it never was, or none did.
     """
     if oom and status.kind == "killed":
         return OOM

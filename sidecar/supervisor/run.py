@@ -46,7 +46,7 @@ class Run(Struct, frozen=True):
     unhealthy: str = ""  # what the last check found wrong
     output: str = ""  # its last output, secrets masked; see with_output
     before_ready: bytes = b""  # the end of its output when it was ready
-    since_ready: str | None = None  # the part of ``output`` after that; None: it was never ready
+    since_ready: str | None = None  # the part of ``output`` after that; None: never ready, or no signal ended it
     error: SidecarError | None = None  # why the launch or the stop failed
     last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
     listening: tuple[ListeningSocket, ...] | None = None  # where its tree listened at the timeout; None: unknown
@@ -148,11 +148,15 @@ def changed_fields(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table
 
 
 def with_output(run: Run, last_output: Callable[..., str]) -> Run:
-    """Returns the newest run with its last output. Masking 64 KiB takes about 20 ms, so it is done once, and only to explain an end."""
+    """Returns the newest run with its last output. Masking 64 KiB takes about 20 ms, so it is done only to explain an end.
+
+    What it printed since it was ready is masked apart, and only after a signal, where it tells an error that the run had survived.
+    """
     if run.output or run.process is None:
         return run
     try:
-        since = last_output(after=run.before_ready) if run.ready_at is not None else None
+        by_signal = run.status is not None and run.status.signal is not None
+        since = last_output(after=run.before_ready) if by_signal and run.ready_at is not None else None
         return structs.replace(run, output=last_output(), since_ready=since)
     except (OSError, ImportError):  # out of descriptors to import the masking; the end is reported anyway
         return run
