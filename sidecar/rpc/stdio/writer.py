@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +14,7 @@ _JOINED = 256 * 1024  # bytes up to which joining the pieces is cheaper than pas
 _PIECES = 64  # in a list for the system, which takes 1024 (IOV_MAX); more than a full pipe takes gain nothing
 
 
-class Sink(ABC):
+class _Sink:
     """Where frames go; create it on the running loop. ``unsent``: bytes that were pushed and that the system has not taken yet."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
@@ -25,16 +24,8 @@ class Sink(ABC):
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
 
-    @abstractmethod
-    def push(self, pieces: list[bytes], size: int) -> None:
-        """Takes over ``pieces``, ``size`` bytes together."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """Drops what is unsent and leaves the descriptor as it was found."""
-
-
-class _PollSink(Sink):
+class _PollSink(_Sink):
     """A pipe or socket on POSIX: written at once while it accepts data, else when it is ready again."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
@@ -43,6 +34,7 @@ class _PollSink(Sink):
         self._was_blocking = set_blocking(descriptor, blocking=False)
 
     def push(self, pieces: list[bytes], size: int) -> None:
+        """Takes over ``pieces``, ``size`` bytes together."""
         blocked = bool(self._backlog)
         if size <= _JOINED:
             data = b"".join(pieces)
@@ -63,6 +55,7 @@ class _PollSink(Sink):
                 self._loop.add_writer(self._descriptor, self._writable)
 
     def close(self) -> None:
+        """Drops what is unsent and leaves the descriptor as it was found."""
         self._backlog.clear()
         self._loop.remove_writer(self._descriptor)
         set_blocking(self._descriptor, blocking=self._was_blocking)
@@ -94,21 +87,8 @@ class _PollSink(Sink):
                 backlog.popleft()
 
 
-class _DirectSink(Sink):
-    """A regular file, a terminal or the null device on POSIX: has no readiness, so it is just written to."""
-
-    def push(self, pieces: list[bytes], size: int) -> None:  # noqa: ARG002 - the interface of a sink
-        try:
-            write_all(self._descriptor, b"".join(pieces))
-        except OSError as error:  # ENOSPC
-            self._on_broken(error)
-
-    def close(self) -> None:
-        pass  # nothing is ever unsent
-
-
-class _ThreadSink(Sink):
-    """Windows does not report a pipe's readiness, so a daemon thread makes blocking writes."""
+class _ThreadSink(_Sink):
+    """Anything on Windows; on POSIX a regular file, a terminal or the null device: no readiness, so a daemon thread makes blocking writes."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         from queue import SimpleQueue
@@ -129,7 +109,7 @@ class _ThreadSink(Sink):
         while (data := self._queue.get()) is not None:
             try:
                 write_all(self._descriptor, data)
-            except OSError as error:  # on Windows a broken pipe is errno 22
+            except OSError as error:  # ENOSPC; on Windows a broken pipe is errno 22
                 post(self._loop, self._on_broken, error)
                 return
             post(self._loop, self._written, len(data))
@@ -137,13 +117,6 @@ class _ThreadSink(Sink):
     def _written(self, count: int) -> None:
         self.unsent -= count
         self._on_progress()
-
-
-def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
-    """Returns the sink that suits the descriptor; call it on the running loop."""
-    if not POLLED_KINDS:
-        return _ThreadSink(descriptor, on_progress, on_broken)
-    return (_PollSink if kind_of(descriptor) in POLLED_KINDS else _DirectSink)(descriptor, on_progress, on_broken)
 
 
 # Frames per write: more would leave the client idle while they are encoded, fewer would take more system calls (measured).
@@ -165,7 +138,8 @@ class Writer:
         self._on_progress = on_progress
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
-        self.sink = sink_for(descriptor, self._progress, self._break)
+        kind = _PollSink if kind_of(descriptor) in POLLED_KINDS else _ThreadSink
+        self.sink = kind(descriptor, self._progress, self._break)
         self._pieces: list[bytes] = []
         self._size = 0
         self._scheduled = False

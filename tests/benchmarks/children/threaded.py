@@ -4,11 +4,9 @@ import sys
 
 from sidecar.argv import parse
 from sidecar.boot import serve
-from sidecar.rpc import server
 from sidecar.rpc.stdio import reader, writer
 
-reader.POLLED_KINDS = server.POLLED_KINDS = frozenset()
-writer.sink_for = writer._ThreadSink
+reader.POLLED_KINDS = writer.POLLED_KINDS = frozenset()
 
 parse(sys.argv[1:])
 serve(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The reading and writing threads that Windows needs, tested on any system: they use plain os.read and os.write."""
+"""The reading and writing threads, which Windows always needs, tested on any system: they use plain os.read and os.write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from sidecar.rpc.stdio.reader import Reader
-from sidecar.rpc.stdio.writer import _ThreadSink
+from sidecar.rpc.stdio.writer import Writer, _ThreadSink
 from sidecar.wire.framing import FrameBuffer, framed
 from tests.support.processes import until
 
@@ -124,3 +124,20 @@ async def test_a_stdout_whose_reader_is_gone_is_reported_as_broken(pipe: list[in
     writing.sink.push([b"x"], 1)
     await until(lambda: len(writing.errors) == 1)
     writing.sink.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudoterminal")
+async def test_a_terminal_that_nobody_reads_does_not_block_the_loop() -> None:
+    terminal, ours = os.openpty()
+    writer = Writer(ours, lambda: None, lambda _error: None)
+    data = bytes(1_000_000)
+    writer.send(data)
+    writer.flush()
+    assert writer.unsent == len(data) + 4
+    got = 0
+    while got < len(data) + 4:
+        got += len(await asyncio.to_thread(os.read, terminal, 1 << 16))
+    await until(lambda: writer.unsent == 0)
+    writer.close()
+    for descriptor in (terminal, ours):
+        os.close(descriptor)
