@@ -4,14 +4,13 @@ import re
 from collections.abc import Collection, Sequence
 
 from ..core.terminal_text import without_controls
-from ..process.platform.ports import LOOPBACK
 from ..settings.profiles import PROFILES
 
 ANY_ADDRESS = r"((?i:https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])):\d+)"
 """How servers print where they listen, to find one that uses another port than it was given."""
 _MAX_LINE = 64 * 1024  # bytes; of a longer unfinished line only the end is kept
 # [::1]:53211, 127.0.0.1:53211, http://name:password@host:53211/path, or the number alone
-_ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
+_ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(?:\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
 # As Java's MessageFormat prints a port: 8,080 or 8.080
 _GROUPED = r"(?<![\d.,])(\d{1,2})[,.'\u00a0\u202f](\d{3})(?!\d|[,.']\d)"
 # Before the address of a page next to the server itself, as Browsersync prints it: "UI: http://localhost:3001"
@@ -24,16 +23,16 @@ _DEBUGGER = (
 _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) includes them
 
 
-def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65_536)) -> tuple[str, int] | None:
-    """Host and port of the first address in the text with one of the ports (``among``); None if not found.
+def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65_536)) -> int | None:
+    """The port of the first address in the text with one of the ports (``among``), on whatever host; None if not found.
 
-    ``pattern``: a regular expression whose group 1 is the address; a number alone is a port on 127.0.0.1. The lines must
-    be complete (``ReportedAddress`` ensures that), because a partial line may end within the port.
+    ``pattern``: a regular expression whose group 1 is the address, or the port alone. The lines must be complete
+    (``ReportedAddress`` ensures that), because a partial line may end within the port.
     """
     for match in re.finditer(pattern, text):
         address = re.match(_ADDRESS, (match.group(1) or "").lstrip(_QUOTES))
-        if address and int(address[2]) in among:
-            return (address[1] or LOOPBACK).strip("[]"), int(address[2])
+        if address and int(address[1]) in among:
+            return int(address[1])
     return None
 
 
@@ -50,8 +49,8 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
     lines.sort(key=lambda line: re.search(_SECONDARY, line) is not None)
     for each in (*((pattern,) if pattern is not None else ()), ANY_ADDRESS.replace("s?", ""), ANY_ADDRESS):
         found = (parse_reported(each, line, among) for line in lines)
-        if (address := next(filter(None, found), None)) is not None:
-            return address[1]
+        if (port := next(filter(None, found), None)) is not None:
+            return port
     if pattern is None:
         return None
     text = re.sub(r"(?i)\b(?!https?:|tcp:)\w+://\S+", "", text)
@@ -99,20 +98,19 @@ class ReportedAddress:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._rest = b""
-        self.address: tuple[str, int] | None = None
+        self._port: int | None = None
 
-    def feed(self, data: bytes) -> tuple[str, int] | None:
-        """Takes the next piece; returns host and port once a complete line has them. A carriage return also ends a line."""
-        if self.address is None:
+    def feed(self, data: bytes) -> int | None:
+        """Takes the next piece; returns the port once a complete line has it. A carriage return also ends a line."""
+        if self._port is None:
             whole = self._rest + data
             end = max(whole.rfind(b"\n"), whole.rfind(b"\r")) + 1
             self._rest = whole[end:][-_MAX_LINE:]
             if end:
-                self.address = parse_reported(self._pattern, _plain(whole[:end]))
-        return self.address
+                self._port = parse_reported(self._pattern, _plain(whole[:end]))
+        return self._port
 
     @property
     def unfinished(self) -> int | None:
         """The port in the unfinished line, which may still lack digits; None if there is none."""
-        found = parse_reported(self._pattern, _plain(self._rest)) if self._rest else None
-        return found[1] if found is not None else None
+        return parse_reported(self._pattern, _plain(self._rest)) if self._rest else None

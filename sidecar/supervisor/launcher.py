@@ -129,8 +129,7 @@ class Launcher(Struct, eq=False):
         backend = self.settings.backend
         if backend.port != "reported" or run.port is not None:
             return None
-        found = self._addresses.setdefault(stream, ReportedAddress(backend.reported_pattern)).feed(data)
-        return found[1] if found is not None else None
+        return self._addresses.setdefault(stream, ReportedAddress(backend.reported_pattern)).feed(data)
 
     @property
     def unfinished_port(self) -> int | None:

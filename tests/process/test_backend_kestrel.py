@@ -141,12 +141,11 @@ async def test_a_port_of_its_own_choice_is_read_from_its_output(
     reported = ReportedAddress(load(environ={}).settings.backend.reported_pattern)
     begun = time.monotonic()
     with (tmp_path / "output").open("rb") as output:
-        while not (address := reported.feed(output.read(16))):
+        while (port := reported.feed(output.read(16))) is None:
             assert time.monotonic() - begun < LIMIT
             await asyncio.sleep(0.002)
             output.seek(output.tell())  # Wine's C library remembers the end of a file until a seek
-    host, client.port = address
-    assert host == "127.0.0.1"
+    client.port = port
     assert (await probe(client, "/health/live", 10)).ok
 
 

@@ -100,9 +100,9 @@ def reported(data: bytes) -> None:
     """Any output has an address or none, and a port in range."""
     waiting = ReportedAddress(Backend().reported_pattern)
     for start in range(0, len(data), 50):
-        found = waiting.feed(data[start : start + 50])
-        if found is not None and not 1 <= found[1] <= 65_535:
-            raise AssertionError(found)
+        port = waiting.feed(data[start : start + 50])
+        if port is not None and not 1 <= port <= 65_535:
+            raise AssertionError(port)
     parse_reported(r"on: (\S+)", data.decode("utf-8", "replace"))
 
 
