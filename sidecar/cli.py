@@ -44,10 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if behind:  # click would drop the separator, and what follows it is not ours to parse
         place = words.index("--")
         words, backend = words[:place], words[place + 1 :]
-    if words[:1] == ["serve"] and not {"-h", "--help"} & set(words):
-        from .boot import serve as run_serve
-
-        run_serve([*words, *(["--", *backend] if backend else [])])
     name = words[0] if words else "sidecar"
     with surroundings.interruptible() as interruption:
         try:
