@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -129,14 +130,13 @@ def test_rubbish_in_a_file_is_a_framing_error_after_what_came_before_it(tmp_path
 
 
 def test_the_null_device_as_stdin_is_an_owner_that_is_gone(tmp_path: Path) -> None:
-    began = time.monotonic()
-    serve(tmp_path, stdin=subprocess.DEVNULL)
-    start = time.monotonic() - began  # of an interpreter and what it imports: seconds under Wine
-    began = time.monotonic()
     done = serve(tmp_path, *http_backend(), stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr.decode()
     assert unpack_all(done.stdout)[0]["type"] == "hello"
-    assert time.monotonic() - began < 2 * start + 2 + processes.SLACK  # the sidecar's start, and its backend's
+    # By its own log: the start of two interpreters takes seconds under Wine, and how many depends on what else runs just then.
+    first, *others = (line.split()[0] for line in done.stderr.decode().splitlines() if " INFO " in line)
+    took = datetime.fromisoformat(others[-1]) - datetime.fromisoformat(first)
+    assert took.total_seconds() < 2 + processes.SLACK, done.stderr.decode()
 
 
 @pytest.mark.parametrize(
