@@ -906,11 +906,6 @@ async def test_a_contained_process_ends_with_its_own_exit_status() -> None:
     assert subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, check=False).returncode == 5
 
 
-async def test_taskkill_is_called_by_its_absolute_path(stage: Stage) -> None:
-    assert Path(os.environ["SYSTEMROOT"], "System32", "taskkill.exe").exists()
-    assert "ended with status" in rungs.kill_with_taskkill([0x7FFFFFF0])
-
-
 def test_the_helper_runs_the_frozen_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     command = rungs.helper_command([12, 34], 0.0, 1.5)

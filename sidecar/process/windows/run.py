@@ -15,7 +15,6 @@ from . import lookup, output, spawn
 assert sys.platform == "win32"
 
 DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree if an outside process holds it open
-_TASKKILL_AFTER = 0.25  # of the kill deadline, which a terminated job may take to become empty
 _STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
 _MAX_NAMED = 100
 _TICKS = 0.1  # seconds; a process's creation time is that of the clock's last tick
@@ -48,7 +47,6 @@ class WindowsRun:
         self._stopping = False
         self._kill_began: float | None = None
         self.killed: list[Survivor] = []
-        self._taskkill_used = False
         self._survivors: list[Survivor] | None = None
         in_thread(self._wait_in_thread).add_done_callback(self._root_ended)
 
@@ -71,14 +69,23 @@ class WindowsRun:
             targets, listed = targets[:_MAX_TARGETS], 0.0
         if self._interrupted or self._kill_began is not None:
             return
+        handles = list(filter(None, map(lookup.hold, targets)))  # until they are closed, no pid is reused
+        living = set(self._job.pids())
+        found = [pid for pid in targets if pid in living]  # others ended before they were held: pids may be reused
+        self._interrupted = bool(found)
         from .rungs import UNREACHABLE, send_console_interrupt
 
-        def done(outcome: str) -> None:
-            if outcome == UNREACHABLE and not asked:
-                self.kill()
+        def done(outcome: asyncio.Future[str]) -> None:
+            for handle in handles:
+                _winapi.CloseHandle(handle)
+            if found:
+                text = str(outcome.exception() or outcome.result())
+                self._report(text)
+                if text == UNREACHABLE and not asked:
+                    self.kill()
 
         graceful = self._spec.graceful if seconds is None else seconds
-        self._interrupted = self._run_rung(targets, lambda pids: send_console_interrupt(pids, listed, graceful), done)
+        in_thread(lambda: send_console_interrupt(found, listed, graceful) if found else "").add_done_callback(done)
 
     def kill(self) -> None:
         if self._survivors is not None:
@@ -135,25 +142,6 @@ class WindowsRun:
             self._exited = True
             self._listener.exited(status)
 
-    def _run_rung(
-        self, pids: list[int], rung: Callable[[list[int]], str], then: Callable[[str], None] = lambda _outcome: None
-    ) -> bool:
-        """Runs a rung for processes of the tree in a thread; open handles prevent reuse of their pids. False: all have ended."""
-        held = {pid: lookup.hold(pid) for pid in pids}
-        living = set(self._job.pids())
-        found = [pid for pid in pids if pid in living]  # others ended before they were held: pids may be reused
-
-        def done(outcome: asyncio.Future[str]) -> None:
-            for handle in filter(None, held.values()):
-                _winapi.CloseHandle(handle)
-            if found:
-                text = str(outcome.exception() or outcome.result())
-                self._report(text)
-                then(text)
-
-        in_thread(lambda: rung(found) if found else "").add_done_callback(done)
-        return bool(found)
-
     def _look(self) -> None:
         assert self._kill_began is not None
         elapsed = self._loop.time() - self._kill_began
@@ -163,11 +151,6 @@ class WindowsRun:
         elif elapsed >= self._spec.kill_deadline:
             self._tree_gone([lookup.survivor(pid) for pid in left or [self.identity.pid]])
         else:
-            if elapsed >= _TASKKILL_AFTER * self._spec.kill_deadline and not self._taskkill_used:
-                self._taskkill_used = True
-                from .rungs import kill_with_taskkill
-
-                self._run_rung(left[:_MAX_NAMED], kill_with_taskkill)
             self._timers.append(self._loop.call_later(_LOOK_AGAIN, self._look))
 
     def _tree_gone(self, survivors: list[Survivor]) -> None:

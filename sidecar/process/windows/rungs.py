@@ -1,10 +1,9 @@
-"""The rungs that need a program: CTRL_C through the console helper, then taskkill. Both block, and return a sentence for the log."""
+"""CTRL_C through the console helper: the rung that needs another program. It blocks, and returns a sentence for the log."""
 
 import ctypes
 import subprocess
 import sys
 
-from ..platform.machine import system_folder
 from . import console_helper, win32
 
 assert sys.platform == "win32"
@@ -12,7 +11,6 @@ assert sys.platform == "win32"
 HELPER_FLAG = "--console-helper"
 _HELPER_SECONDS = 5.0  # for the helper's own start and exit
 _BREAK_BEFORE_END = 1.0  # seconds between CTRL_BREAK and the kill
-_TASKKILL_SECONDS = 3.0
 UNREACHABLE = (
     "the backend has neither a console of its own for CTRL_C nor windows to close;"
     ' backend.stdin = "open" or backend.shutdown_path can ask it to exit'
@@ -38,11 +36,15 @@ def helper_command(pids: list[int], listed: float, patience: float) -> list[str]
 def send_console_interrupt(pids: list[int], listed: float, graceful: float) -> str:
     """Sends CTRL_C to the first console that, of all processes older than ``listed`` (time.time), only these have, and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns once the console's process has ended."""
     patience = max(graceful - _BREAK_BEFORE_END, graceful / 2)
+    command, nowhere, flags = helper_command(pids, listed, patience), subprocess.DEVNULL, subprocess.CREATE_NO_WINDOW
+    limit = patience + _HELPER_SECONDS
     try:
-        status = _run(helper_command(pids, listed, patience), patience + _HELPER_SECONDS)
+        done = subprocess.run(
+            command, stdin=nowhere, stdout=nowhere, stderr=nowhere, creationflags=flags, timeout=limit, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"the console helper failed: {error}"
-    return describe_interrupt(status)
+    return describe_interrupt(done.returncode)
 
 
 def describe_interrupt(status: int) -> str:
@@ -53,25 +55,6 @@ def describe_interrupt(status: int) -> str:
     if status >= console_helper.ATTACH:
         return f"CTRL_C could not be sent, its console could not be attached: {_error_text(status - console_helper.ATTACH)}"
     return f"the console helper failed with exit status {status}"
-
-
-def kill_with_taskkill(pids: list[int]) -> str:
-    """Runs taskkill by its absolute path: it is not on every PATH, and PATH must not choose it."""
-    which = [word for pid in pids for word in ("/PID", str(pid))]
-    named = f"taskkill of pid {', '.join(map(str, pids))}"
-    try:
-        status = _run([rf"{system_folder()}\taskkill.exe", *which, "/T", "/F"], _TASKKILL_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{named} failed: {error}"
-    return f"{named} ended with status {status}"
-
-
-def _run(command: list[str], seconds: float) -> int:
-    nowhere = subprocess.DEVNULL
-    flags = subprocess.CREATE_NO_WINDOW
-    return subprocess.run(
-        command, stdin=nowhere, stdout=nowhere, stderr=nowhere, creationflags=flags, timeout=seconds, check=False
-    ).returncode
 
 
 def _error_text(number: int) -> str:
