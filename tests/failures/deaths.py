@@ -325,7 +325,7 @@ async def ends_later(stage: Stage) -> Explanation:
     "It puts itself into the background",
     "Its first process exited with code 0 and left others running, which were ended too: <program>. The sidecar needs a backend whose first process keeps running.",
     'Run it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
-    " instead of pg_ctl; a script must end with exec, or wait for the program it starts.",
+    " instead of pg_ctl; a script must end with exec, or wait for the program it starts (in a batch file: without start, or with start /wait).",
     posix("daemons that fork"),
 )
 async def puts_itself_into_the_background(stage: Stage) -> Explanation:
