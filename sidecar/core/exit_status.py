@@ -5,7 +5,8 @@ import signal as _signal
 from msgspec import Struct
 
 # Words, kind of end (ExitStatus.kind), exit codes. NTSTATUS values are from MS-ERREF 2.3.1, .NET's from its corerror.h and
-# docs/design/features/host-error-codes.md, Visual C++'s from KB 185294, the shell's from POSIX 2.8.2.
+# docs/design/features/host-error-codes.md, Visual C++'s from KB 185294, the shell's from POSIX 2.8.2; those of Windows PowerShell
+# (0xFFFD0000, 0xFFFE0000) are constants of its ConsoleHost.
 _ENDS = (
     ("found, but not executable", "not_executable", 126),
     ("command not found", "command_missing", 127, 9009),  # 9009: cmd.exe, and the Store's placeholder for python.exe
@@ -13,7 +14,7 @@ _ENDS = (
     ("terminated by the end of the session or by a debugger", "terminated", 0x40010004),  # DBG_TERMINATE_PROCESS
     ("started while the session was ending", "terminated", 0xC000026B),
     ("ended by Ctrl+C, or with its console", "terminated", 0x40010005, 0xC000013A),
-    ("ended by Ctrl+Break", "terminated", 0x40010008),
+    ("ended by Ctrl+Break", "terminated", 0x40010008, 0xFFFE0000),
     ("the program aborted", "aborted", 0x40000015),
     ("invalid memory access", "native_crash", 0x80000001, 0x80000002),
     ("a breakpoint or failed assertion", "aborted", 0x80000003, 0x80000004, 0xC0000420),
@@ -74,9 +75,12 @@ _ENDS = (
     ("ended by the user because its window did not respond", "terminated", 0xCFFFFFFF),
     ("unhandled .NET exception", "exception", 0xE0434352, 0xE0434F4D),  # the second: before .NET 4
     ("unhandled C++ exception", "aborted", 0xE06D7363),
+    ("PowerShell found no such script, or does not know an argument", "argument", 0xFFFD0000),
 )
 _CODES: dict[int, tuple[str, str]] = {code: (text, kind) for text, kind, *codes in _ENDS for code in codes}
-_NEGATIVE = 0xFFFF_FF00  # from here on, a Windows exit code is a small negative number that the program returned
+# From here on, a Windows exit code is a small negative number that the program returned, such as npm's -4058: libuv's errors
+# (uv/errno.h) go down to -4095.
+_NEGATIVE = 0xFFFF_F000
 _HRESULT_OF_WIN32 = 0x8007  # the upper half of an HRESULT that wraps an error of Windows (MS-ERREF 2.1.2)
 # The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.
 _SIGNALS = {

@@ -123,6 +123,8 @@ def test_a_late_check_means_a_suspend_and_grants_a_fresh_window() -> None:
         (from_windows(-1073740286), "exit code 0xC0000602: the process failed fast (Environment.FailFast)"),
         (from_windows(0xDEADBEEF), "exit code 0xDEADBEEF"),
         (from_windows(-1), "exit code -1"),
+        (from_windows(0xFFFFF026), "exit code -4058"),
+        (from_windows(0xFFFE0000), "exit code 0xFFFE0000: ended by Ctrl+Break"),
         (from_windows(0x80070005), "exit code 0x80070005: Windows error 5"),
         (from_windows(-536870904), "exit code 0xE0000008: out of memory"),
         (ExitStatus(signal=99), "killed by signal 99"),
