@@ -296,6 +296,9 @@ INSERT INTO a (n, token) VALUES ('it''s', NULL), ('(', '{s}')
 SAMLResponse={s}
 ENV['SECRET_KEY_BASE'] ||= '{s}'
 login("anna", "{s}") failed: password={s}
+<add key="DbPassword" value="{s}" />
+│ password    │ {s} │
+| DB_PASSWORD | `{s}` |
 """
 MULTILINE = (
     "-----BEGIN RSA PRIVATE KEY-----\n{s}\n{s}\n-----END RSA PRIVATE KEY-----\n",
@@ -312,6 +315,9 @@ MULTILINE = (
     "machine example.com\n  login anna\n  password {s}\n",
     "db_password\n  Input should be a valid integer [type=int_parsing, input_value='{s}', input_type=str]",
     '"data": {{\n  "password":\n    "{s}"\n}}',
+    "-----BEGIN%20RSA%20PRIVATE%20KEY-----%0A{s}%0A{s}%0A-----END%20RSA%20PRIVATE%20KEY-----",
+    '\x1b[34;1m"password"\x1b[0m\x1b[1;39m:\x1b[0m \x1b[0;32m"{s}"\x1b[0m',  # as jq and others colour JSON
+    "[SQL: INSERT INTO u (n, password) VALUES (?, ?) RETURNING id]\n[parameters: ('anna', '{s}')]",
 )
 # What a person chose: no form, signs of every kind.
 CHOSEN = (

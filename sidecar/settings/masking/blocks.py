@@ -8,6 +8,9 @@ from .tokens import looks_generated
 _BEGIN = re.compile(
     r"----[- ]BEGIN (?=[A-Za-z0-9 ]{0,40}(?:PRIVATE KEY|AGE ENCRYPTED|Static key|PGP MESSAGE))[A-Za-z0-9 ]{3,60}[- ]----(?:-(?=\W|\w))?"
 )
+_ENCODED = re.compile(  # as in an address or a form
+    r"BEGIN(?:%20|\+)(?:[A-Z]{1,20}(?:%20|\+)){0,3}PRIVATE(?:%20|\+)KEY-----(?P<secret>(?:[A-Za-z0-9+/=]|%[\dA-Fa-f]{2}){1,20000}+)"
+)
 _END = "-END "
 _MIN_KEY = 40  # characters of Base64
 _BASE64_LINES = re.compile(r"(?:[A-Za-z0-9+/=:,\-\s]|\\[nr]){0,20000}+")
@@ -30,6 +33,10 @@ def mask_blocks(text: str, replace: Replace) -> str:
     """The text without the content of private keys: PEM, PGP, age, OpenVPN, PuTTY, JSON web keys, and seed phrases."""
     if "BEGIN " in text:
         text = _mask_between(text, replace)
+    if "KEY-----%" in text:
+        text = _ENCODED.sub(
+            lambda found: found[0].replace(found["secret"], replace("private key", found["secret"])), text
+        )
     if "PRIVATE KEY" in text:  # the end of a block whose beginning was cut off
         text = _CUT_BLOCK.sub(lambda found: _cut_block(found, replace), text)
     if "Private-Lines: " in text:

@@ -87,7 +87,7 @@ _FORMS = (
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:(?:for|of) (?:(?:the|user|account) )?[\w@.-]{1,60}+ )?(?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
     _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "ountKey", "essKey", "ountkey", "esskey", "ount_key", "ess_key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET", " key ", " code "), 4,
-          r"(?<![\w.$-])(?P<name>(?!(?i:keys?|codes?)[ \t|])(?:(?i:api|access|secret|private|signing|master|auth|encryption|product|serial|license|pin|sms|one-time|verification|security|recovery|backup)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to |is |[0578] )?"
+          r"(?<![\w.$-])(?P<name>(?!(?i:keys?|codes?)[ \t|])(?:(?i:api|access|secret|private|signing|master|auth|encryption|product|serial|license|pin|sms|one-time|verification|security|recovery|backup)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]{0,40}+[|\u2502\u2503][ ]{0,40}+`?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to |is |[0578] )?"
           r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
     _Form("credentials of a login", ("@",), 4,
           r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),

@@ -265,7 +265,8 @@ def is_harmless(value: str, name_strength: Strength) -> bool:
 def _is_weakly_harmless(value: str) -> bool:
     if _URL.fullmatch(value):
         return "***" not in value and not any(map(_is_random, re.split(r"[/.:]", value)))
-    return len(value) < 4 or is_plain(value) or (value.isdigit() and len(value) <= 20)
+    is_name = value.isalpha() and strength(value) >= Strength.STRONG  # key="DbPassword" value="x"
+    return len(value) < 4 or is_name or is_plain(value) or (value.isdigit() and len(value) <= 20)
 
 
 def is_plain(value: str) -> bool:

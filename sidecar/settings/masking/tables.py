@@ -57,7 +57,8 @@ _INSERT = re.compile(
 _VALUE = re.compile(r"[NEeBx]?'(?P<text>(?:''|\\.|[^'\\]){0,4000}+)'|[^\s,'()]++(?:\([^()']{0,200}+\))?+")
 _ROW_END = re.compile(r"\s{0,8}\)")
 _NEXT = re.compile(r"\s{0,8},\s{0,8}")
-_NEXT_ROW = re.compile(r"\s{0,8},?\s{0,8}\(\s{0,8}")
+# Of the statement, or of the parameters that SQLAlchemy prints after it.
+_NEXT_ROW = re.compile(r"\s{0,8},?\s{0,8}\(\s{0,8}|[^\[\]()]{0,200}+\]\s{0,8}\[parameters: \[?\(")
 
 
 def mask_statements(text: str, replace: Replace) -> str:
