@@ -3,6 +3,7 @@
 
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
+const Module = require("node:module");
 const os = require("node:os");
 const path = require("node:path");
 const { afterEach, beforeEach, test } = require("node:test");
@@ -231,9 +232,25 @@ test("a program that lost its mode on the way is named as that", { skip: process
   });
 });
 
-test("under Plug'n'Play the hint is not to install what is installed", (t) => {
+test("under Plug'n'Play, Yarn names the place of the package", (t) => {
+  const name = "electron-backend-sidecar-linux-x64";
+  const program = put(`unplugged/${name}-1/sidecar/sidecar`);
+  const own = path.join(root, "unplugged", "virtual", "package.json");
   const versions = /** @type {any} */ (process.versions);
-  versions.pnp = "3"; // as Yarn does
-  t.after(() => delete versions.pnp);
-  assert.match(command({}).startHint ?? "", /Set "nodeLinker: node-modules" in \.yarnrc\.yml/);
+  const loader = /** @type {any} */ (Module);
+  const original = loader._resolveFilename;
+  versions.pnp = "3"; // as Yarn does, like the next line
+  loader._resolveFilename = (/** @type {string} */ request, /** @type {any} */ parent) => {
+    if (request === "electron-backend-sidecar/package.json") return own;
+    if (request === `${name}/package.json` && parent.filename === own) return path.join(root, "unplugged", `${name}-1`, "package.json");
+    throw new Error(`${request} is not a dependency`);
+  };
+  t.after(() => {
+    delete versions.pnp;
+    loader._resolveFilename = original;
+  });
+  assert.deepEqual(command({ packaged: false }, { resourcesPath: undefined }), { command: [program] });
+  assert.notEqual(command({}).command[0], program, "a packaged app asks nothing that its environment can load");
+  fs.rmSync(program);
+  assert.match(command({ packaged: false }).startHint ?? "", /package electron-backend-sidecar-linux-x64 is missing/);
 });

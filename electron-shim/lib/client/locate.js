@@ -1,6 +1,7 @@
 "use strict";
 
 const fs = require("node:fs");
+const { createRequire } = require("node:module");
 const path = require("node:path");
 const { findFile, isFile, ownFolder, unpacked } = require("./folders.js");
 const { ownOptions } = require("./options.js");
@@ -115,7 +116,7 @@ function placesIn(root, name, kinds) {
 function inPackage(from, name, program, top) {
   const wanted = path.join("node_modules", name, "sidecar", program);
   const there = (/** @type {string} */ place) => isFile(unpacked(place)) || isFile(place);
-  const file = findFile(from, wanted, { there, top }) ?? besideThisPackage(from, wanted, top);
+  const file = findFile(from, wanted, { there, top }) ?? besideThisPackage(from, wanted, top) ?? plugAndPlay(from, name, program, top);
   if (!file) return null;
   return isFile(unpacked(file)) ? { file: unpacked(file), packed: false } : { file, packed: true };
 }
@@ -139,6 +140,27 @@ function besideThisPackage(from, wanted, top) {
   }
 }
 
+/**
+ * Asks Yarn's Plug'n'Play, which makes no node_modules. It unpacks this platform's package, because that prefers it.
+ *
+ * @param {string} from
+ * @param {string} name
+ * @param {string} program
+ * @param {string | undefined} top
+ * @returns {string | null}
+ */
+function plugAndPlay(from, name, program, top) {
+  if (top || !process.versions.pnp) return null;
+  try {
+    // From this package: a strict Plug'n'Play shows an app only its direct dependencies.
+    const own = createRequire(path.join(from, "main.js")).resolve(`${PACKAGE}/package.json`);
+    const file = path.join(path.dirname(createRequire(own).resolve(`${name}/package.json`)), "sidecar", program);
+    return isFile(file) ? file : null;
+  } catch {
+    return null; // not installed
+  }
+}
+
 /** @param {string | undefined} folder */
 function namedHint(folder) {
   return `${folder ? "The option sidecarFolder" : `The variable ${VARIABLE}`} points to this place, so no other was tried: correct it or remove it`;
@@ -159,9 +181,6 @@ function asarHint(file) {
  * @param {string} [tried]
  */
 function noPackageHint(kind, platform, arch, tried) {
-  if (process.versions.pnp) {
-    return `Yarn's Plug'n'Play keeps packages in archives, from which no program can be started. Set "nodeLinker: node-modules" in .yarnrc.yml`;
-  }
   return (
     `The package ${PACKAGE}-${kind} is missing${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
     `(an .npmrc or NPM_CONFIG_OMIT may exclude it; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
