@@ -307,6 +307,17 @@ async def test_a_console_behind_a_launcher_without_one_gets_ctrl_c(stage: Stage,
     await run.is_gone()
 
 
+async def test_a_second_console_of_the_backend_gets_ctrl_c_too(stage: Stage, tmp_path: Path) -> None:
+    """Such as that of cmd.exe's "start /wait", whose program had the whole time of a stop, but was never asked."""
+    launcher = LAUNCHER.replace("[1:]])", "[1:]], stdout=sys.stdout, creationflags=subprocess.CREATE_NEW_CONSOLE)")
+    running, run = await stage.python(launcher, str(tmp_path / "saved"), "0", graceful=300.0)
+    await run.has_written(b"ready")
+    running.interrupt()
+    await run.is_gone()
+    assert (tmp_path / "saved").exists()
+    await until(lambda: "CTRL_C was sent, and the backend ended" in stage.reports)
+
+
 SHARES = (
     "import ctypes, os, sys\n"
     "kernel32 = ctypes.WinDLL('kernel32')\n"

@@ -2,14 +2,14 @@
 
     python console_helper.py MILLISECONDS TIME PID…
 
-CTRL_C goes to the first console that only the backend's processes have; processes listed before that one, which have none of their
-own, get WM_CLOSE on their windows. Group 0 is everything on the console, including this process, hence the handler; attaching resets handlers, so it is set
+CTRL_C goes to each console that only the backend's processes have: "start" of cmd.exe without /b makes a second one. Processes listed
+before the first of these that have no console of their own get WM_CLOSE on their windows. Group 0 is everything on the console, including this process, hence the handler; attaching resets handlers, so it is set
 afterwards. A program without a console may attach to the console of the sidecar (ATTACH_PARENT_PROCESS) or of any other program, which
 must not be asked: so every other process on the console must have been created after TIME (a FILETIME), when the backend's processes
-were listed. CTRL_BREAK follows if the process is still alive after MILLISECONDS: it may have started with CTRL_C ignored. It comes
+were listed. CTRL_BREAK follows if the first process of a console is still alive after MILLISECONDS: it may have started with CTRL_C ignored. It comes
 late, because a program without a handler for it (most Node, Python and Rust programs) ends at once, even while handling CTRL_C.
 
-Exit status: 0 the process ended, 1 CTRL_BREAK was sent too, 2 CTRL_BREAK could not be sent (Wine), 3 windows were closed, else a stage
+Exit status: 0 the first process of each console ended, 1 CTRL_BREAK was sent too, 2 CTRL_BREAK could not be sent (Wine), 3 windows were closed, else a stage
 (ATTACH, SEND) plus the system's error code. Imports only ctypes and runs without site, so that a stop is not delayed.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import time
 
 TYPE_CHECKING = False  # the typing module is not loaded here
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ _WM_CLOSE = 0x10
 _SYNCHRONIZE = 0x0010_0000
 _QUERY = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
 _MAX_ATTACHED = 8192
+_OWN_TURN = 0.5  # seconds in which our handler is called too
+_received: list[int] = []
+
+
+def _receive(event: int) -> int:
+    _received.append(event)
+    return 1  # handled: the default handler would end us
+
+
+_handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(_receive)
 
 
 def main(patience: int, listed: int, pids: list[int]) -> int:
@@ -51,11 +62,35 @@ def main(patience: int, listed: int, pids: list[int]) -> int:
     kernel32.GetProcessTimes.argtypes = (ctypes.c_void_p,) * 5
     kernel32.FreeConsole()
     failures: dict[int, int] = {}
-    process = next(filter(None, (_attach(kernel32, pid, pids, listed, failures) for pid in pids)), None)
-    closed = bool(failures) and _close_windows(failures)
-    if process is not None:
-        return _send(kernel32, process, patience)
+    windowed: list[int] = []
+    asked: dict[int, int] = {}  # the first process on each console, and its handle
+    reached: set[int] = set()
+    for pid in pids:
+        if pid not in reached and (process := _attach(kernel32, pid, pids, listed, failures)) is not None:
+            windowed = windowed if asked else list(failures)
+            reached.update(_attached(kernel32))
+            if (error := _send(kernel32, _CTRL_C)) is None:
+                asked[pid] = process
+            else:
+                failures[pid] = error
+            kernel32.FreeConsole()
+    closed = _close_windows(windowed if asked else list(failures))
+    if asked:
+        return _wait(kernel32, asked, pids, listed, patience)
     return CLOSED if closed else next((one for one in failures.values() if one != NO_CONSOLE), NO_CONSOLE)
+
+
+def _wait(kernel32: ctypes.WinDLL, asked: dict[int, int], pids: list[int], listed: int, patience: int) -> int:
+    """Waits until the asked processes have ended, or sends CTRL_BREAK to the consoles of those that have not in time."""
+    deadline = time.monotonic() + patience / 1000
+    status = ENDED
+    for pid, process in asked.items():
+        left = max(0, round((deadline - time.monotonic()) * 1000))
+        if kernel32.WaitForSingleObject(process, left) != _WAIT_OBJECT_0:
+            sent = _attach(kernel32, pid, pids, listed, {}) is not None and _send(kernel32, _CTRL_BREAK) is None
+            kernel32.FreeConsole()
+            status = max(status, BREAK_SENT if sent else BREAK_FAILED)
+    return status
 
 
 def _attach(kernel32: ctypes.WinDLL, pid: int, pids: list[int], listed: int, failures: dict[int, int]) -> int | None:
@@ -73,10 +108,14 @@ def _attach(kernel32: ctypes.WinDLL, pid: int, pids: list[int], listed: int, fai
 
 def _is_shared(kernel32: ctypes.WinDLL, pids: list[int], listed: int) -> bool:
     """Whether a process that is not the backend's is also on this console."""
+    others = _attached(kernel32) - {os.getpid(), *pids}
+    return any(_created(kernel32, pid) < listed for pid in others)
+
+
+def _attached(kernel32: ctypes.WinDLL) -> set[int]:
     attached = (ctypes.c_ulong * _MAX_ATTACHED)()
     count = kernel32.GetConsoleProcessList(attached, _MAX_ATTACHED)
-    others = {*attached[: min(count, _MAX_ATTACHED)]} - {os.getpid(), *pids}
-    return any(_created(kernel32, pid) < listed for pid in others)
+    return {*attached[: min(count, _MAX_ATTACHED)]}
 
 
 def _created(kernel32: ctypes.WinDLL, pid: int) -> int:
@@ -88,14 +127,18 @@ def _created(kernel32: ctypes.WinDLL, pid: int) -> int:
     return times[0].value
 
 
-def _send(kernel32: ctypes.WinDLL, process: int, patience: int) -> int:
-    ignore = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(lambda _event: 1)
-    kernel32.SetConsoleCtrlHandler(ignore, 1)
-    if not kernel32.GenerateConsoleCtrlEvent(_CTRL_C, 0):
+def _send(kernel32: ctypes.WinDLL, event: int) -> int | None:
+    """Sends the event to the console to which we are attached; returns None, or the exit status of a failure."""
+    kernel32.SetConsoleCtrlHandler(_handler, 1)
+    _received.clear()
+    if not kernel32.GenerateConsoleCtrlEvent(event, 0):
         return SEND + ctypes.get_last_error()
-    if kernel32.WaitForSingleObject(process, patience) == _WAIT_OBJECT_0:
-        return ENDED
-    return BREAK_SENT if kernel32.GenerateConsoleCtrlEvent(_CTRL_BREAK, 0) else BREAK_FAILED
+    deadline = time.monotonic() + _OWN_TURN
+    while (
+        not _received and time.monotonic() < deadline
+    ):  # the next console resets the handler, and the event would end us
+        time.sleep(0.001)
+    return None
 
 
 def _close_windows(pids: Container[int]) -> bool:
