@@ -16,7 +16,7 @@ from msgspec import MsgspecError, Struct, msgpack
 
 from ..errors import FrameError, SidecarError, UsageError
 from ..process.platform.files import open_regular
-from ..wire.framing import FrameBuffer, framed, printable
+from ..wire.framing import FrameBuffer, as_ascii, framed
 
 MAGIC = b"SIDECAR RECORDING 1\n"
 CHUNK = 64 * 1024  # most bytes of one record: what a pipe holds
@@ -86,7 +86,7 @@ class Recording:
         beginning = self._file.read(len(MAGIC))
         if beginning != MAGIC:
             self._file.close()
-            seen = f'it begins with "{printable(beginning)}"' if beginning else "it is empty"
+            seen = f'it begins with "{as_ascii(beginning)}"' if beginning else "it is empty"
             raise RecordingError(f"{path} is not a recording: {seen}", hint="'sidecar record FILE' creates one.")
         self._taken = len(MAGIC)
         self._bodies = self._read_bodies()

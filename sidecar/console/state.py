@@ -94,7 +94,7 @@ def _used(path: Path, about: About) -> Iterator[None]:
     use = path / f"{TOOL}{me.pid}-{me.started:.0f}.json"
     try:
         make_folder(path)
-        replace_file(use, msgspec.json.encode(RunRecord(world=pid_namespace(), owner=me)))
+        replace_file(use, msgspec.json.encode(RunRecord(pid_namespace=pid_namespace(), owner=me)))
         replace_file(path / _ABOUT, msgspec.json.encode(about))
     except OSError:
         pass  # the sidecar reports a folder that cannot be written

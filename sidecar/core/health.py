@@ -33,12 +33,10 @@ class HealthTracker(Struct, kw_only=True, eq=False):
     def suspended(self) -> None:
         self._misses = 0
 
-    def begin(self, now: float, planned: float) -> bool:
-        """Begins a check that was due at ``planned``; returns True if it is so late that the machine must have slept."""
-        late = now - planned > 2 * self.interval
-        if late:
-            self._misses = 0
-        return late
+    def begin(self, now: float, planned: float) -> None:
+        """Begins a check that was due at ``planned``. If it is so late that the machine must have slept, misses so far do not count."""
+        if now - planned > 2 * self.interval:
+            self.suspended()
 
     def record(self, answer: Answer) -> bool:
         """Takes one answer; returns True if ``healthy`` changed, including its first value."""

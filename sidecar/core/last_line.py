@@ -48,7 +48,7 @@ def _error(value: object) -> str:
     return re.split(r"\n[ \t]{1,40}at ", value, maxsplit=1)[0] if isinstance(value, str) else ""
 
 
-_LONGEST = 300  # characters; the whole line is in the output
+_MAX_LINE = 300  # characters; the whole line is in the output
 # "0 errors" and an access log's "GET /errors" are not errors; an exception's name ends in one of these words. A name is matched
 # only from its beginning: trying each of its dots would take quadratic time.
 # Patterns are compiled at first use, and re caches them: a successful start never needs them.
@@ -84,7 +84,7 @@ def last_line(output: str) -> tuple[str, bool]:
     lines = [line for line in lines if not re.search(_CALM, line)] or everything
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
     text = found.strip().lstrip("\ufffd")  # from the byte order mark of UTF-16
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)
+    return text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]} …", bool(errors)
 
 
 def quote_last(output: str, *, only_errors: bool = False) -> str:

@@ -44,8 +44,8 @@ class RestartBudget:
         self._delay = delay
         self._failures = [0.0] * spent
 
-    def failed(self, healthy_time: float, chance: float) -> Verdict:
-        """Charges one failure. ``chance`` in [0, 1) spreads the delay."""
+    def failed(self, healthy_time: float, random: float) -> Verdict:
+        """Charges one failure. ``random`` in [0, 1) spreads the delay."""
         self._forgive(healthy_time)
         self._failures.append(healthy_time)
         attempt = len(self._failures)
@@ -53,7 +53,7 @@ class RestartBudget:
             return Verdict(self._settings.attempts, None)
         growth = self._settings.backoff ** min(max(attempt - 2, 0), _MAX_POWER)
         delay = self._settings.first_delay if attempt == 1 else self._delay * growth
-        return Verdict(attempt, min(delay * (1 + self._settings.jitter * chance), _MAX_DELAY))
+        return Verdict(attempt, min(delay * (1 + self._settings.jitter * random), _MAX_DELAY))
 
     def spent(self, healthy_time: float) -> int:
         self._forgive(healthy_time)

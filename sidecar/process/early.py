@@ -14,12 +14,12 @@ assert sys.platform != "win32"
 
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun | None:
     """Writes the record and forks the guardian, which launches the run. None, OSError, UnusualError: the layer has to launch it."""
-    owner, world = read_entry(os.getpid()), pid_namespace()
-    if owner is None or not world:
+    owner, namespace = read_entry(os.getpid()), pid_namespace()
+    if owner is None or not namespace:
         return None
     run = EarlyRun(port, new_marker(folder), notes)
     # The record does not name the guardian yet. If both are killed at once, the next sidecar finds what they left by the marker.
-    write_first(folder, world=world, owner=owner.key, marker=run.marker, port=port)
+    write_first(folder, pid_namespace=namespace, owner=owner.key, marker=run.marker, port=port)
     check_alone(folder, record_name(*owner.key))  # of two sidecars that start at once, at least one sees the other
     run.request = channel.launch_request(run.serial, spec, run.marker)
     run.streams, run.outputs, run.stdin = channel.open_streams(spec.stdin)

@@ -70,10 +70,10 @@ def check_alone(folder: str, own: str) -> None:
         raise UnusualError
 
 
-def write_first(folder: str, *, world: str, owner: tuple[int, float], marker: str, port: int | None) -> None:
+def write_first(folder: str, *, pid_namespace: str, owner: tuple[int, float], marker: str, port: int | None) -> None:
     """Writes the record of a sidecar that is about to launch its first run, in RunRecord's format. Raises OSError."""
     text = (
-        f'{{"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":null,'
+        f'{{"pid_namespace":"{pid_namespace}","owner":[{owner[0]},{owner[1]}],"guardian":null,'
         f'"backend":null,"marker":"{marker}","port":{port or "null"},"failures":0,"logs":"",'
         f'"written":{time.time()},"ending":0.0}}'
     )

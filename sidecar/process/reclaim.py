@@ -68,7 +68,7 @@ def announce_self(data_folder: str | os.PathLike[str]) -> None:
     me, folder = own_identity(), os.fspath(data_folder)
     try:
         if not os.path.exists(os.path.join(folder, record_name(*me))):
-            write_first(folder, world=pid_namespace(), owner=me, marker="", port=None)
+            write_first(folder, pid_namespace=pid_namespace(), owner=me, marker="", port=None)
     except OSError:  # reported with the record that follows; no folder: there are no others
         pass
 
@@ -207,11 +207,11 @@ class Reclaim:
     def _is_elsewhere(self, record: RunRecord) -> bool:
         """Whether the record is from this boot of this machine, but from a container with its own pids."""
         boot, _, namespace = self._pid_namespace.partition("/")
-        its_boot, _, its_namespace = record.world.partition("/")
+        its_boot, _, its_namespace = record.pid_namespace.partition("/")
         return boot == its_boot and namespace != its_namespace
 
     def _is_alive(self, record: RunRecord, process: tuple[int, float] | None) -> bool:
-        return process is not None and record.world == self._pid_namespace and is_alive(ProcessId(*process))
+        return process is not None and record.pid_namespace == self._pid_namespace and is_alive(ProcessId(*process))
 
     def _comes_later(self, record: RunRecord) -> bool:
         """Whether the other sidecar announced itself after this one and has not chosen its logs yet: it will see this one's record."""
@@ -221,7 +221,7 @@ class Reclaim:
         return mine is not None and (record.written, record.owner) > (mine.written, self._me)
 
     def _end_orphans(self, record: RunRecord) -> None:
-        if record.world != self._pid_namespace:
+        if record.pid_namespace != self._pid_namespace:
             return  # the machine was restarted since then: nothing is left
         if sys.platform != "win32" and record.marker:  # on Windows the job object ended everything with the sidecar
             if not is_marker_of(self._folder, record.marker):

@@ -36,7 +36,7 @@ _WRITE_TIMEOUT = 0.2  # seconds; a write takes up to 2 ms
 class RunRecord(msgspec.Struct, kw_only=True):
     """The record of one sidecar; processes are (pid, start time)."""
 
-    world: _Namespace  # see identity.pid_namespace
+    pid_namespace: _Namespace  # see identity.pid_namespace
     owner: _Owner
     guardian: _Process | None = None
     backend: _Process | None = None
@@ -92,7 +92,7 @@ class Record:
         self._has_writer = False
         self._last = os.path.join(data_folder, LAST)
         self._path = os.path.join(data_folder, record_name(*me))
-        self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
+        self.content = RunRecord(pid_namespace=pid_namespace(), owner=me, logs=logs, written=written)
 
     def update(self, **changes: Any) -> None:
         """Writes the record the first time, and whenever a field really changes; waits only briefly for a disk that hangs."""

@@ -90,7 +90,7 @@ class FrameBuffer:
         return view, pending
 
     def _error(self, length: int) -> FrameError:
-        text = printable(bytes(self._view[self._start : min(self._start + _SHOWN, self._end)]))
+        text = as_ascii(bytes(self._view[self._start : min(self._start + _SHOWN, self._end)]))
         limit = f"above the limit of {self.max_frame}" if length else "not allowed"
         return FrameError(
             f'The input is not a sequence of frames: a length of {length} bytes is {limit}. It begins with "{text}"',
@@ -104,6 +104,6 @@ def framed(body: bytes) -> bytes:
     return len(body).to_bytes(_HEADER, "big") + body
 
 
-def printable(data: bytes) -> str:
+def as_ascii(data: bytes) -> str:
     """Returns ASCII unchanged and other bytes in hexadecimal: a log line stays recognisable, and no terminal is affected."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in data)

@@ -140,7 +140,7 @@ async def test_two_that_start_at_once_after_a_killed_one_see_each_other(tmp_path
 
 async def test_a_corrupt_record_is_set_aside_and_never_fatal(tmp_path: Path) -> None:
     names = []
-    for number, content in enumerate([b"", b"{", b"\xff\xfe", b'{"world": 1}', b"null"]):
+    for number, content in enumerate([b"", b"{", b"\xff\xfe", b'{"pid_namespace": 1}', b"null"]):
         names.append(f"sidecar-run-1-{number}.json")
         (tmp_path / names[-1]).write_bytes(content)
     (tmp_path / "sidecar-last-run.json").write_bytes(b"{")

@@ -21,7 +21,7 @@ from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 
 DEAD = (2, 1.0)
-RECORD: dict[str, object] = {"world": pid_namespace(), "owner": DEAD, "written": 5.0}
+RECORD: dict[str, object] = {"pid_namespace": pid_namespace(), "owner": DEAD, "written": 5.0}
 
 kills = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
 modes = pytest.mark.posix(reason="modes, owners and links of POSIX")
@@ -232,7 +232,7 @@ WRONG: list[dict[str, object]] = [
     {"logs": "backend-"},
     {"written": -1.0},
     {"written": 1e300},
-    {"world": "x" * 1000},
+    {"pid_namespace": "x" * 1000},
 ]
 
 
@@ -319,5 +319,5 @@ def test_a_damaged_state_ends_no_tool(tmp_path: Path, monkeypatch: pytest.Monkey
         folder.mkdir()
     (damaged / "backend.json").write_bytes(content)
     (used / "backend.json").write_bytes(b'{"command":[],"folder":"x","used":1.0}')
-    (used / "tool-1-1.json").write_bytes(b'{"world":"\xff","tool":[1,1.0]}')
+    (used / "tool-1-1.json").write_bytes(b'{"pid_namespace":"\xff","tool":[1,1.0]}')
     assert [one.name for one in state.list_states()] == ["used"]

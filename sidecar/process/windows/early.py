@@ -50,7 +50,7 @@ def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tupl
     """Writes the record and launches the run. OSError, UnusualError: nothing was launched; the layer has to."""
     owner = os.getpid(), win32.lifetime(_winapi.GetCurrentProcess())[0]
     run = WindowsEarlyRun(port, "", notes)
-    write_first(folder, world="", owner=owner, marker="", port=port)
+    write_first(folder, pid_namespace="", owner=owner, marker="", port=port)
     check_alone(folder, record_name(*owner))  # of two sidecars that start at once, at least one sees the other
     run.begin(spec)
     return run

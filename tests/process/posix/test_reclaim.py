@@ -30,7 +30,7 @@ def write(folder: Path, **facts: object) -> Path:
 
     path = folder / f"sidecar-run-{facts.get('owner', DEAD)[0]}-1.json"  # type: ignore[index]
     path.write_bytes(
-        msgspec.json.encode(RunRecord(**{"world": pid_namespace(), "owner": DEAD, "written": 5.0, **facts}))
+        msgspec.json.encode(RunRecord(**{"pid_namespace": pid_namespace(), "owner": DEAD, "written": 5.0, **facts}))
     )  # type: ignore[arg-type]
     return path
 
@@ -117,7 +117,7 @@ def test_of_sidecars_that_start_at_once_each_has_its_own_logs_and_the_first_anno
 ) -> None:
     def announce(process: ProcessId | None) -> None:
         assert process is not None
-        write_first(str(tmp_path), owner=process, world=pid_namespace(), marker=new_marker(tmp_path), port=None)
+        write_first(str(tmp_path), owner=process, pid_namespace=pid_namespace(), marker=new_marker(tmp_path), port=None)
 
     announce(identify(stranger.pid))
     assert Reclaim(tmp_path).read().logs == "backend-2"  # it may have chosen before it could see this one
@@ -169,14 +169,14 @@ def test_a_process_that_a_record_names_but_that_no_sidecar_started_is_left_alone
 
 
 def test_a_process_of_another_boot_is_never_touched(stranger, tmp_path: Path) -> None:
-    write(tmp_path, world="another-boot/1", backend=identify(stranger.pid), port=7)
+    write(tmp_path, pid_namespace="another-boot/1", backend=identify(stranger.pid), port=7)
     found = Reclaim(tmp_path).read()
     assert (found.killed, found.last_port) == ([], 7)
     assert is_alive(stranger.pid)
 
 
 def test_the_record_of_another_container_is_left_as_it_is(stranger, tmp_path: Path) -> None:
-    path = write(tmp_path, world=pid_namespace().split("/")[0] + "/1", backend=identify(stranger.pid))
+    path = write(tmp_path, pid_namespace=pid_namespace().split("/")[0] + "/1", backend=identify(stranger.pid))
     found = Reclaim(tmp_path).read()
     assert found.killed == []
     assert "another container" in found.notes[0]
@@ -203,7 +203,16 @@ def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b'{"world":', b"\xff\xfe", b"[]", b'{"world": "x", "owner": ["a", 1]}', b"null", b"7" * 60_000],
+    [
+        b"",
+        b"{",
+        b'{"pid_namespace":',
+        b"\xff\xfe",
+        b"[]",
+        b'{"pid_namespace": "x", "owner": ["a", 1]}',
+        b"null",
+        b"7" * 60_000,
+    ],
 )
 def test_a_damaged_record_is_reported_and_set_aside(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, owner=(3, 1.0), port=4242)
