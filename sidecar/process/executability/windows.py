@@ -1,5 +1,7 @@
 """Why Windows refused to launch the backend, with the remedy."""
 
+import os
+
 from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarError
 from . import read_start
 
@@ -72,7 +74,7 @@ def refused(path: str, number: int, text: str) -> SidecarError:
         hint = f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it."
         return BackendNotFoundError(f"The backend's program does not exist: {path}", hint=hint, data={"path": path})
     cause, hint = _CAUSES.get(number, ("the system refused", f"Check the file, and {_COMMAND}."))
-    if number in _NOT_A_PROGRAM and (head := read_start(path)):
+    if number in _NOT_A_PROGRAM and ((head := read_start(path)) or _is_empty(path)):
         from pathlib import Path
 
         from .formats import unrunnable
@@ -80,6 +82,14 @@ def refused(path: str, number: int, text: str) -> SidecarError:
         cause, hint, *_ = unrunnable(Path(path), head, "win32") or (cause, hint)
     text = f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})"
     return BackendNotExecutableError(text, hint=hint, data={"path": path})
+
+
+def _is_empty(path: str) -> bool:
+    """Whether it is an empty file, such as an interrupted update leaves."""
+    try:
+        return os.path.getsize(path) == 0  # noqa: PTH202 - importing pathlib takes 6 ms
+    except OSError:
+        return False
 
 
 def not_contained(path: str, number: int, text: str) -> SidecarError:

@@ -83,7 +83,12 @@ def test_windows_refusals_are_explained(number: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "hint"), [("app.py", b"print(1)", '["python", "'), ("app.exe", b"no", "x64 or ARM64")]
+    ("name", "content", "hint"),
+    [
+        ("app.py", b"print(1)", '["python", "'),
+        ("app.exe", b"no", "x64 or ARM64"),
+        ("app.exe", b"", "its file is incomplete"),
+    ],
 )
 def test_a_file_that_windows_cannot_run_is_inspected(tmp_path: Path, name: str, content: bytes, hint: str) -> None:
     (tmp_path / name).write_bytes(content)
