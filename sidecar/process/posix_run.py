@@ -6,7 +6,8 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
@@ -20,6 +21,8 @@ assert sys.platform != "win32"
 
 _BUFFER = bytearray(131072)  # shared: each read is delivered before the next one begins
 _VIEW = memoryview(_BUFFER)
+# Of one tree, zombies included, whose sockets are looked at: a look at 5,000 would hold the event loop for 0.3 s, every second.
+_MAX_LOOKED = 1000
 _LAST_READS = 16  # at most 2 MiB are read from a pipe before it is closed while a process still holds it
 
 
@@ -160,11 +163,16 @@ class PosixRun:
         return [ProcessId(*entry.key) for entry in entries]
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """Returns the TCP sockets on which the tree listens; None if the system does not report them."""
-        entries = self._entries()
+        """Returns the TCP sockets on which the tree listens; None if the system does not report them.
+
+        Of a huge tree only the processes closest to the root are looked at; None if these do not listen.
+        """
+        members = list(islice(self._members(), _MAX_LOOKED))
+        entries = [entry for entry in members if entry.alive]
         if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self._has_clearly_ended()):
             return None  # part of the tree is alive, and /proc does not show it
-        return find_listeners_of([entry.pid for entry in entries])
+        found = find_listeners_of([entry.pid for entry in entries])
+        return found if found or len(members) < _MAX_LOOKED else None
 
     def _has_clearly_ended(self) -> bool:
         """Whether a tree that is not visible has ended, even before the guardian reports that."""
@@ -180,11 +188,14 @@ class PosixRun:
         return tree.read_entry(pid) is not None  # it waits to be reaped
 
     def _entries(self) -> list[tree.Entry]:
+        return [entry for entry in self._members() if entry.alive]
+
+    def _members(self) -> Iterator[tree.Entry]:
         if self.ended.done() or not self._link.open:
-            return []
+            return iter(())
         found = descendants.Descendants(self._link.guardian.pid)
         found.add_root(*self.identity)
-        return found.alive()
+        return found.members()
 
     def reported(self, kind: str, *facts: Any) -> None:
         """Handles a report from the guardian about this run."""

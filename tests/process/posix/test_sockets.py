@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process import find_listener, find_listeners_of, portable, process_name, sockets
+from sidecar.process import find_listener, find_listeners_of, portable, posix_run, process_name, sockets
 from sidecar.process.base import ListeningSocket
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
@@ -49,6 +49,26 @@ async def test_the_sockets_of_the_whole_tree_are_reported_with_their_owners(laye
     run.kill()
     await recorder.is_gone()
     assert run.listeners() == []
+
+
+async def test_the_sockets_of_a_huge_tree_are_looked_at_in_part(
+    layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert posix_run._MAX_LOOKED <= 1000
+    recorder = Recorder()
+    run = await layer.launch(spec((sys.executable, *python(LISTEN)[1:])), recorder)
+    await recorder.has_written(b"ready")
+    exposed = int(recorder.out.split()[2])
+    monkeypatch.setattr(posix_run, "_MAX_LOOKED", 1)
+    found = run.listeners()
+    assert found is not None
+    assert exposed not in {one.port for one in found}, "the child listens there"
+    monkeypatch.setattr(posix_run, "find_listeners_of", lambda _pids: [])
+    assert run.listeners() is None, "the rest may listen"
+    monkeypatch.setattr(posix_run, "_MAX_LOOKED", 1000)
+    assert run.listeners() == []
+    run.kill()
+    await recorder.is_gone()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows it")
