@@ -37,7 +37,9 @@ T = TypeVar("T")
 _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
 LAST_OUTPUT = 8 * 1024  # bytes; masking more each second would slow down a slow start
+_NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
+_IDLE = 0.2  # of one core
 # Seconds that another port must have been open before anything is sent there. A listener on a port that the system chose may be for one
 # of the backend's own processes, and would take our request for that one: debugpy's, a kernel's, a language server's.
 _OPEN_FOR = 0.9  # in two looks in a row
@@ -69,6 +71,7 @@ class Readiness(RunWatch, eq=False):
     _first_foreign: float = math.inf  # when another program was first seen on a port that the backend printed
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _started: float = 0.0
+    _worked: tuple[float, float] | None = None  # when that was looked at, and the seconds that its tree had worked
 
     def __post_init__(self) -> None:
         self._started = self._loop.time()
@@ -186,7 +189,21 @@ class Readiness(RunWatch, eq=False):
             root.status == DEBUGGER and (await probe_port(port, DEBUGGER_PATH, _ASK_TIMEOUT)).ok
         ):
             return is_printed
-        return not is_metrics(root.body if root.ok else (await probe_port(port, "/metrics", _ASK_TIMEOUT)).body)
+        if is_metrics(root.body if root.ok else (await probe_port(port, "/metrics", _ASK_TIMEOUT)).body):
+            return False
+        # Without a page it may be a log server of a manager (Airflow's) whose main server still loads.
+        return root.status != _NOT_FOUND or not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        """Whether the run's tree has worked since the last look. Its first look and an ended process count as work."""
+        run, now, before = self._supervisor.run, self._loop.time(), self._worked
+        if run is None:
+            return False
+        self._worked = now, run.time_worked()
+        if before is None:
+            return True
+        worked = self._worked[1] - before[1]
+        return not 0 <= worked < _IDLE * (now - before[0])
 
     def _port(self) -> int | None:
         run = self._supervisor.run

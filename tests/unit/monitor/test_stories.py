@@ -15,6 +15,7 @@ from sidecar.core import events as e
 from sidecar.errors import PortForeignError
 from sidecar.monitor import readiness
 from sidecar.process.base import ListeningSocket
+from sidecar.supervisor.run import Run
 from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import FakeProcess
 from tests.support.stage import Stage, failure, story
@@ -351,6 +352,24 @@ async def test_another_port_is_the_servers_once_it_stays_open(
     assert (await stage.supervisor.start()).port == port
     assert asked == [port]
     assert seconds <= stage.now < seconds + 1.5
+
+
+@pytest.mark.parametrize(("busy", "seconds"), [(0.0, 3), (8.0, 9)])
+@story()
+async def test_a_port_without_a_page_is_the_servers_once_its_tree_is_idle(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, busy: float, seconds: int
+) -> None:
+    """Airflow's log servers answer while its main server still loads."""
+
+    async def probe_port(_port: int, _path: str, _timeout: float) -> ProbeResult:
+        return ProbeResult(False, 404, "not found", "")
+
+    monkeypatch.setattr(readiness, "probe_port", probe_port)
+    monkeypatch.setattr(Run, "time_worked", lambda _: 10 + min(stage.now, busy))
+    stage.layer.script = lambda process: process.listen(8_088)
+    force_setattr(stage.settings.backend, "command", [sys.executable])
+    assert (await stage.supervisor.start()).port == 8_088
+    assert seconds <= stage.now < seconds + 2.5
 
 
 @pytest.mark.parametrize("others", [10, 1000])
