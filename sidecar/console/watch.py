@@ -10,7 +10,7 @@ import msgspec
 import psutil
 from rich.console import Console
 
-from ..errors import SidecarError
+from ..errors import ShuttingDownError, SidecarError
 from ..process import end_process
 from ..process.identity import identify
 from ..process.platform.signals import RESIZE, TERMINATION
@@ -192,6 +192,8 @@ class _Watch(Session):
             try:
                 await outcome
             except RemoteError as error:
+                if error.error.code == ShuttingDownError.code:
+                    return  # the user ended it, and needs no remedy for that
                 hint = f". {error.error.hint}" if isinstance(error.error.hint, str) else ""
                 self.note(f"{name}: {error.error.message.rstrip('.')}{hint}")
             except NotCrashedError as error:

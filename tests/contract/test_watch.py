@@ -207,6 +207,19 @@ def _kill_sidecar_of(backend: int) -> None:
 
 
 @pytest.mark.posix(reason="SIGTERM; on Windows nothing asks a console program to end but its console")
+def test_an_end_during_a_start_is_not_reported_as_a_failed_start(tmp_path: Path) -> None:
+    watch = Piped(words(tmp_path, *script_backend("import time; time.sleep(60)")))
+    try:
+        watch.wait_for("startupProgress +waiting")
+        watch.process.send_signal(signal.SIGTERM)
+        assert watch.wait() == (128 + signal.SIGTERM, "")
+        assert "STARTING → STOPPING (shutdown" in "\n".join(watch.lines)
+        assert [line for line in watch.lines if "start:" in line] == []
+    finally:
+        watch.close()
+
+
+@pytest.mark.posix(reason="SIGTERM; on Windows nothing asks a console program to end but its console")
 def test_sigterm_stops_everything_in_order(piped: Piped) -> None:
     backend = int(piped.wait_for(r"STARTING → RUNNING \(ready, process (\d+)\)")[1])
     piped.process.send_signal(signal.SIGTERM)
