@@ -15,6 +15,7 @@ from ..process.sockets import waiting_on
 from ..settings.checks import UNSAFE_PORTS, configured_port, describe_unsafe
 from ..settings.model import Backend
 from ..supervisor.stream import HealthAnswered
+from ..supervisor.unready import what_it_says
 from .readiness import LAST_OUTPUT, RunWatch
 
 _FIRST_CHECK = 0.5  # seconds after it was ready; by then it has printed its address
@@ -65,6 +66,7 @@ class HealthWatch(RunWatch, eq=False):
                     error = self._obstacle() or error
             if tracker.record(answer) or (lost and before and lost != before):  # first closed, then another program's
                 healthy = tracker.healthy is True
+                error = self._with_its_words(error) if lost else error
                 self._supervisor.post(e.Health(self._run, healthy, body if healthy else None, error))
             if hung or tracker.hung:
                 self._supervisor.post(e.Hung(self._run, hung, lost))
@@ -95,7 +97,7 @@ class HealthWatch(RunWatch, eq=False):
                 error = https = https or await self._speaks_https()
             if error != lost:
                 lost = error
-                self._supervisor.post(e.Health(self._run, not error, None, error))
+                self._supervisor.post(e.Health(self._run, not error, None, self._with_its_words(error)))
             if hung or unreached:
                 self._supervisor.post(e.Hung(self._run, hung, unreached))
             await asyncio.sleep(interval)
@@ -105,6 +107,21 @@ class HealthWatch(RunWatch, eq=False):
         run = self._supervisor.run
         obstacle = run.obstacle_now() if run is not None and not self._is_stopping() else None
         return f"{obstacle.cause}. {obstacle.remedy}" if obstacle is not None else ""
+
+    def _with_its_words(self, error: str) -> str:
+        """Adds the error that was printed since it was ready: a watcher of files outlives its server, and waits for a change."""
+        run = self._supervisor.run
+        if not error or run is None or run.ready_at is None or run.listener == "foreign":
+            return error
+        try:
+            from ..core.last_line import quote_last  # not needed while it is healthy
+
+            printed = self._supervisor.launcher.last_output(LAST_OUTPUT, after=run.before_ready)
+            said, cause = quote_last(printed, only_errors=True), what_it_says(printed, run.port)
+        except (OSError, ImportError):  # out of descriptors to import them, or an update has removed them
+            return error
+        known = f"{cause.cause} {cause.remedy}" if cause is not None else ""
+        return f"{error.rstrip('.')}; {said.rstrip('.')}. {known}".rstrip() if said else error
 
     def _has_waiting_connections(self) -> bool:
         """Whether connections wait to be accepted, say by a reloader without its worker."""

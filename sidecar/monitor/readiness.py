@@ -119,17 +119,17 @@ class Readiness(RunWatch, eq=False):
         looked = structs.replace(run, **run.seen_now(), output=output) if run is not None else None
         listening = looked.listening if looked is not None else None
         seen, remedy = "", ""
+        cause = what_it_says(output, run.port) if run is not None and listening == () else None
         if looked is not None and (
             looked.last_answer
             or looked.obstacle
-            or looked.unix_socket
+            or (looked.unix_socket and cause is None)
             or (listening and looked.port not in self._look.ports())
             or (listening == () and (lifetime_events(self._settings.profile, output) or says_unix_socket(output)))
         ):
             seen, remedy = what_is_missing(looked, self._settings)
         elif listening == ():
             seen = "none of its processes listens on a port yet"
-            cause = what_it_says(output, run.port) if run is not None else None
             remedy = f"{cause.cause} {cause.remedy}" if cause is not None else ""
         said = quote_last(output, only_errors=bool(seen and remedy))
         found = "; ".join(part for part in (seen, said) if part).rstrip(".")

@@ -83,7 +83,9 @@ def explain_unready(run: Run, settings: Settings) -> Cause:
     from ..core.last_line import say_last  # a successful start never needs it
 
     seen, remedy = what_is_missing(run, settings)
-    cause = (what_was_denied(run) or what_it_says(run.output, run.port)) if remedy == _ONLY_LONGER else None
+    # The Unix socket may be that of a launcher, which waits for a change of the files of its ended server.
+    is_silent = remedy == _ONLY_LONGER or (run.unix_socket and run.unix_socket in seen)
+    cause = (what_was_denied(run) or what_it_says(run.output, run.port)) if is_silent else None
     if cause is not None:
         said, remedy = f" {cause.cause}", cause.remedy
     else:

@@ -201,6 +201,27 @@ async def test_a_run_that_lost_its_port_is_unhealthy_within_two_intervals(
 
 
 @pytest.mark.parametrize("settings", [LIVE, {}], ids=["with an endpoint", "without any"])
+@story(lambda settings: settings)
+async def test_a_lost_port_is_reported_with_the_error_printed_since_it_was_ready(
+    stage: Stage, settings: dict[str, Any]
+) -> None:
+    def script(process: FakeProcess) -> None:
+        process.print("Error: connect ECONNREFUSED 127.0.0.1:6379\n")
+        process.listen()
+
+    stage.layer.script = script
+    started = await stage.supervisor.start()
+    await stage.pass_time(3)
+    stage.process.print("Error: Cannot find module './gone'\n[nodemon] app crashed - waiting for file changes\n")
+    stage.process.sockets.clear()
+    stage.client.answer = refused
+    await stage.pass_time(2)
+    healthy, error = healths(stage)[-1]
+    assert (healthy, error.startswith(f"it no longer listens on port {started.port}; ")) == (False, True)
+    assert ("./gone" in error, "6379" in error) == (True, False)
+
+
+@pytest.mark.parametrize("settings", [LIVE, {}], ids=["with an endpoint", "without any"])
 @story(lambda settings: settings, backend__shutdown_path="/shutdown")
 async def test_nothing_is_sent_to_another_program_that_took_the_port(stage: Stage, settings: dict[str, Any]) -> None:
     stage.boots_in(0.1)

@@ -186,6 +186,13 @@ def test_so_is_one_that_prints_nothing_of_its_unix_socket() -> None:
     assert why.remedy.startswith("If it serves there, make it listen on TCP instead: use {port}")
 
 
+def test_an_error_explains_more_than_the_unix_socket_of_a_launcher() -> None:
+    output = "Error: Cannot find module './gone'\nRequire stack:\n- /app/server.js\n"
+    why = explain_unready(Run(1, 5005, 0.0, listening=(), unix_socket="/tmp/tsx-0/1.pipe", output=output), SETTINGS)
+    assert "./gone" in why.cause
+    assert "TCP" not in why.remedy
+
+
 def test_the_report_of_a_start_counts_after_the_stop_that_the_time_out_caused() -> None:
     settings = msgspec.structs.replace(SETTINGS, profile="aspnet")
     output = "info: Microsoft.Hosting.Lifetime[0]\n      Application started. Press Ctrl+C to shut down.\n"
