@@ -127,9 +127,10 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if not in_background or name not in left - _RUNTIMES:  # else a copy of itself is left, which its error did not end
         if (other := _other_port(run, settings) or _in_shell(run)) is not None:
             return other
-        soon = run.lasted is not None and run.lasted < _SOON
         said = _said(run)
-        if soon and said is not None and said.fatal is not None:  # from a worker; its manager gives up without an error
+        if (
+            _is_early(run) and said is not None and said.fatal is not None
+        ):  # from a worker; its manager gives up without an error
             return said
     if in_background:
         return _daemon(run)
@@ -186,7 +187,7 @@ def _daemon(run: Run) -> Cause:
 
 def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
     """``worker``: the pid of the process that listened and has ended; None if that was the first process."""
-    if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
+    if _is_early(run) and (said := quote_last(run.output, only_errors=True)):
         return _said(run) or _FOUND["error"].filled(said=said.rstrip("."))
     if worker is not None:
         return _worker(run, settings, worker)
@@ -201,6 +202,11 @@ def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
         " If it serves one connection only, leave backend.live_path empty, so that it is not asked." if is_asked else ""
     )
     return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output), asked=asked)
+
+
+def _is_early(run: Run) -> bool:
+    """Whether an error in its output is the reason for an exit with code 0. A manager of processes tries for long before it gives up."""
+    return run.ready_at is None or (run.lasted is not None and run.lasted < _SOON)
 
 
 def _worker_of(run: Run) -> int | None:

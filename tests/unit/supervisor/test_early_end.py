@@ -237,6 +237,14 @@ def test_nothing_else_is_taken_for_its_own_shutdown(tmp_path: Path, profile: str
     assert explain_early_end(run, Settings(profile=profile)) is None
 
 
+def test_a_manager_that_gave_up_late_is_explained_by_what_it_printed_of_its_program(tmp_path: Path) -> None:
+    output = "0|miss  | Error: Cannot find module './gone'\nPM2 log: Script miss.js had too many unstable restarts\n"
+    run = structs.replace(ended(cwd=tmp_path, code=0, output=output), lasted=15.0)
+    assert "./gone" in explain_early_end(run, Settings()).cause
+    later = structs.replace(ended(cwd=tmp_path, code=0, ready=True, output=output), lasted=15.0)
+    assert explain_early_end(later, Settings()) is None
+
+
 @pytest.mark.posix(reason="Windows removes no folder in which a process works")
 def test_a_missing_script_is_named_where_the_sidecars_own_folder_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
