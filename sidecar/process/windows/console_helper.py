@@ -134,9 +134,8 @@ def _send(kernel32: ctypes.WinDLL, event: int) -> int | None:
     if not kernel32.GenerateConsoleCtrlEvent(event, 0):
         return SEND + ctypes.get_last_error()
     deadline = time.monotonic() + _OWN_TURN
-    while (
-        not _received and time.monotonic() < deadline
-    ):  # the next console resets the handler, and the event would end us
+    # The next console resets the handler, and the event would end us.
+    while not _received and time.monotonic() < deadline:
         time.sleep(0.001)
     return None
 
