@@ -51,5 +51,6 @@ def app_folder(profile: str) -> str:
     elif sys.platform == "darwin":
         base = "~/Library/Application Support"
     else:
-        base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+        base = os.path.expanduser(os.environ.get("XDG_DATA_HOME", ""))
+        base = base if os.path.isabs(base) else "~/.local/share"  # its specification: a relative path is to be ignored
     return os.path.join(os.path.expanduser(base), PROFILES[profile].app)

@@ -43,6 +43,13 @@ def test_by_default_each_profile_has_its_own_folder_of_the_platform(monkeypatch:
     assert resolved().data == str(Path.home() / usual / "electron-backend-sidecar")
 
 
+@pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="only the XDG specification has relative paths ignored")
+@pytest.mark.parametrize("value", ["", "share", "./share"])
+def test_a_relative_folder_of_the_variable_is_ignored(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", value)
+    assert resolved().data == str(Path.home() / ".local/share/electron-backend-sidecar")
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no variable for it")
 def test_the_systems_own_variable_moves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
