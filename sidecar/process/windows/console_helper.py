@@ -67,14 +67,15 @@ def main(patience: int, listed: int, pids: list[int]) -> int:
     reached: set[int] = set()
     for pid in pids:
         if pid not in reached and (process := _attach(kernel32, pid, pids, listed, failures)) is not None:
-            windowed = windowed if asked else list(failures)
             reached.update(_attached(kernel32))
             if (error := _send(kernel32, _CTRL_C)) is None:
                 asked[pid] = process
             else:
                 failures[pid] = error
             kernel32.FreeConsole()
-    closed = _close_windows(windowed if asked else list(failures))
+        if not asked:
+            windowed = list(failures)
+    closed = _close_windows(windowed)
     if asked:
         return _wait(kernel32, asked, pids, listed, patience)
     return CLOSED if closed else next((one for one in failures.values() if one != NO_CONSOLE), NO_CONSOLE)
