@@ -16,7 +16,7 @@ from ..plain import one_line
 from .doctor import checks_table
 from .sentences import SGR, Line
 from .story import Story, View
-from .strips import BLOCKS, FIGURES, SPAN, STATE_STYLES, STRIPS, Glyphs, strips
+from .strips import FIGURES, SPAN, STATE_STYLES, STRIPS, Glyphs, strips
 
 KEYS = {"r": "restart", "s": "stop", "k": "crash", "d": "doctor", "/": "filter", "?": "help", "q": "quit"}
 _HELP = {
@@ -45,7 +45,7 @@ def render(
     width, height = size
     rows = [*strips(story, now, max(8, width - _PANEL - _LABELS - FIGURES), glyphs), *_texts(story, now, clock)]
     grid, lines = _fitting(rows, max(8, width - _PANEL - _LABELS), height - _BORDERS - 1)
-    parts: list[RenderableType] = [_facts(grid, story, now, width, clock)]
+    parts = [_facts(grid, story, now, width, clock)]
     rest = max(0, height - lines - _BORDERS - 1)
     if view.helping:
         parts += _panel(_help(), "help", rest, "? closes it")
@@ -59,6 +59,8 @@ def render(
         view.rows = max(1, rest - events - _BORDERS)
         lines_shown, count, below = view.shown(story)
         parts += _panel(_output(lines_shown, glyphs), "output", rest - events, _output_note(story, view, count, below))
+    for panel in parts:
+        panel.box = glyphs.box
     return Group(*parts, footer)
 
 
@@ -108,7 +110,7 @@ def _fitting(rows: list[tuple[str, Text]], width: int, room: int) -> tuple[Table
     return grid, max(1, room) - left
 
 
-def _facts(grid: Table, story: Story, now: float, width: int, clock: float) -> RenderableType:
+def _facts(grid: Table, story: Story, now: float, width: int, clock: float) -> Panel:
     title = Text(_named(one_line(story.command), one_line(story.folder), max(8, width - 8)) or "backend")
     span = f"the last {_duration(min(now, SPAN))}, {_time(clock + now)}"
     style = STATE_STYLES.get(story.state, "")
@@ -154,10 +156,9 @@ def _events(lines: Iterable[Line], count: int, clock: float) -> RenderableType:
 def _output(lines: Iterable[tuple[str, str]], glyphs: Glyphs) -> RenderableType:
     """Returns the output; lines of stderr begin with a mark, which needs no colour."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    mark = "▎" if glyphs is BLOCKS else "!"
     for number, (stream, line) in enumerate(lines):
         text.append("\n" if number else "")
-        text.append(f"{mark} " if stream == "stderr" else "  ", style="red")
+        text.append(f"{glyphs.mark} " if stream == "stderr" else "  ", style="red")
         text.append_text(_styled(line))
     return text
 
@@ -186,7 +187,7 @@ def _help() -> RenderableType:
     return grid
 
 
-def _panel(content: RenderableType, title: str, height: int, subtitle: str = "") -> list[RenderableType]:
+def _panel(content: RenderableType, title: str, height: int, subtitle: str = "") -> list[Panel]:
     if height < 3:  # nothing but its border
         return []
     frame = {"title_align": "left", "subtitle_align": "right", "border_style": "dim"}

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from ..process.platform.terminal import draws_any_character
 from .client import Client
 from .screen import render
 from .sentences import Line
@@ -36,7 +37,7 @@ class Session:
         self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()  # the exit status
         self.write_error: OSError | None = None  # why stdout can no longer be written
         self._footer = footer
-        self._glyphs = glyphs_for(console.encoding)
+        self._glyphs = glyphs_for(console.encoding if draws_any_character() else "ascii")
 
     @property
     def elapsed(self) -> float:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from rich.box import ROUNDED, SQUARE, Box
 from rich.text import Text
 
 from .sentences import MIB
@@ -33,16 +34,18 @@ class Glyphs(NamedTuple):
     levels: str
     states: str  # in the order of STATE_STYLES
     healths: str  # in the order of HEALTH_STYLES
+    mark: str  # before a line of stderr
+    box: Box
 
 
-BLOCKS = Glyphs("▁▂▃▄▅▆▇█", "x▚░▒·█", "▄·█")
-ASCII = Glyphs("_.,-~=*#", "x!-+.#", "!.#")
+BLOCKS = Glyphs("▁▂▃▄▅▆▇█", "x▚░▒·█", "▄·█", "▎", ROUNDED)
+ASCII = Glyphs("_.,-~=*#", "x!-+.#", "!.#", "!", SQUARE)  # rich draws the box with ASCII where the encoding is that
 
 
 def glyphs_for(encoding: str) -> Glyphs:
     """Returns blocks if the terminal's encoding has them: Windows' code pages lack most of them, ASCII all."""
     try:
-        "".join(BLOCKS).encode(encoding)
+        "".join(BLOCKS[:4]).encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return BLOCKS

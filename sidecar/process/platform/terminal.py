@@ -2,38 +2,49 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 if sys.platform == "win32":
     import msvcrt
+    from ctypes import WinDLL, byref, c_void_p, create_string_buffer, create_unicode_buffer
+    from struct import Struct
+
+    from ..windows import win32
 
     _POLL_INTERVAL = 0.05  # seconds: imperceptible; a loop cannot wait for a Windows console
 
-    # Key codes of the movement keys → the sequences that terminals elsewhere send.
-    _SEQUENCES = {
-        code: f"\x1b[{end}".encode()
-        for code, end in {"H": "A", "P": "B", "G": "H", "O": "F", "I": "5~", "Q": "6~"}.items()
-    }
+    # Virtual-key codes of winuser.h → the sequences that terminals elsewhere send
+    _SEQUENCES = {0x21: "5~", 0x22: "6~", 0x23: "F", 0x24: "H", 0x26: "A", 0x28: "B"}
+    # INPUT_RECORD with a KEY_EVENT_RECORD: type, whether down, repetitions, key, scan code, character, modifiers
+    _RECORD = Struct("@HiHHHHI")
+    _KEY_EVENT = 1
 
     def in_foreground() -> bool:
         return True
 
+    def draws_any_character() -> bool:
+        # The classic console has only the characters of its font, by default Consolas, which lacks most blocks and the round
+        # corners (microsoft/terminal#219, #387; Textualize/textual#1285). In any terminal the console's window is of this class.
+        name = create_unicode_buffer(32)
+        WinDLL("user32").GetClassNameW(c_void_p(win32.GetConsoleWindow()), name, len(name))
+        return name.value == "PseudoConsoleWindow"
+
     @contextmanager
     def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
-        # getwch does not echo, and changes no mode that would have to be restored.
+        # Not msvcrt.getwch: after "à" it waits for the next key, because it begins arrow keys with that character too.
+        handle = msvcrt.get_osfhandle(0)
+        record, count = create_string_buffer(_RECORD.size), win32.DWORD()
+
         async def read() -> None:
             while True:
-                while msvcrt.kbhit():
-                    key = msvcrt.getwch()
-                    if key in "\x00\xe0":  # a function or arrow key: its code follows
-                        on_data(_SEQUENCES.get(msvcrt.getwch(), b""))
-                    elif key == "\x03":  # getwch returns Ctrl+C like any other key
-                        signal.raise_signal(signal.SIGINT)
-                    else:
-                        on_data(key.encode("utf-8", "ignore"))
+                while win32.GetNumberOfConsoleInputEvents(handle, byref(count)) and count.value:
+                    win32.ReadConsoleInput(handle, record, 1, byref(count))
+                    kind, is_down, times, key, _scan_code, character, _modifiers = _RECORD.unpack(record)
+                    if kind == _KEY_EVENT and is_down:
+                        typed = f"\x1b[{_SEQUENCES[key]}" if key in _SEQUENCES else chr(character) if character else ""
+                        on_data(times * typed.encode("utf-8", "ignore"))
                 await asyncio.sleep(_POLL_INTERVAL)
 
         task = asyncio.get_running_loop().create_task(read())
@@ -50,6 +61,10 @@ else:
             return os.tcgetpgrp(0) == os.getpgrp()
         except OSError:  # ENOTTY
             return False
+
+    def draws_any_character() -> bool:
+        """Whether the terminal takes a character that its font lacks from another font."""
+        return True
 
     @contextmanager
     def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
