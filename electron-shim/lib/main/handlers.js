@@ -94,12 +94,12 @@ function refuseName() {
   throw pageError("electron-backend-sidecar:listen", "This is not an event of the backend");
 }
 
-/** @param {import("../../types/electron").FrameLike | null} frame */
+/** @param {import("../../types/electron").FrameLike | null} frame null or disposed: it may have been a subframe, and a new page asks again */
 function isMainFrame(frame) {
   try {
-    return !frame?.parent;
+    return frame !== null && !frame.parent;
   } catch {
-    return true; // the frame was disposed: its page is gone
+    return false;
   }
 }
 

