@@ -31,6 +31,9 @@ _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
 # What a shell prints about a program that a signal ended: dash; bash and zsh add the place and the pid
 _SHELL_SAYS = r"(?m)^(?:\S+: (?:line )?\d+: +\d+ )?(?P<word>Killed|Terminated|Segmentation fault|Aborted|Bus error|Illegal instruction)\b(?: \(core dumped\))?(?: {2,}.*)?$"
 _BY_SIGNAL = r"(?im)^.*\b(?:killed|terminated) by (?:SIG(?!TERM|INT)[A-Z]+|signal \d+).*$"  # foreman, xargs
+# What honcho, foreman and concurrently print of the process that ended first, before they end the others
+_ENDED = r"(?im)^.*(?:\bstopped \(rc=|\bexited with code |\b(?:killed|terminated) by SIG).*$"
+_ENDS_OTHERS = r"(?i)\bsending SIGTERM to\b"
 _SHELL_KINDS = {
     "Killed": "killed",
     "Terminated": "terminated",
@@ -76,6 +79,7 @@ _FOUND = {
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
     "clean": Cause("The backend exited by itself, without an error.", f"{_IF_MEANT} {_OPEN_STDIN} Otherwise check its log.", "clean_exit"),
     "worker": Cause("Its process {pid}, which listened on its port, ended; then its first process exited with code {code}, whatever had ended that one.{said}", "Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user.{more}", "worker_ended"),
+    "managed": Cause("One of the backend's processes ended, and the program that runs them ended the others; its output: {said}.", "Check the last output of that process. If it is meant to exit by itself, start it outside this program.", "worker_ended"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "unsettled": Cause("Nothing was left to do for the backend while its module waited (await at its top level), so Node.js exited.", "Look for a promise that never settles, such as a connection that closes without an error event.", "unsettled_await"),
     "stdin_closed": Cause("The backend exited because its stdin is empty; its output: {said}.", 'Set backend.stdin = "open".', "stdin_ended"),
@@ -189,6 +193,8 @@ def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
     """``worker``: the pid of the process that listened and has ended; None if that was the first process."""
     if _is_early(run) and (said := quote_last(run.output, only_errors=True)):
         return _said(run) or _FOUND["error"].filled(said=said.rstrip("."))
+    if not run.oom and (managed := _managed(run)) is not None:
+        return managed
     if worker is not None:
         return _worker(run, settings, worker)
     if settings.backend.stdin == "open" or run.lasted is None:
@@ -226,11 +232,20 @@ def _worker(run: Run, settings: Settings, worker: int) -> Cause:
     return _FOUND["worker"].filled(pid=worker, code=0, said=said, more=f"{stdin} {_IF_MEANT}")
 
 
+def _managed(run: Run) -> Cause | None:
+    """Names the process of a process manager that ended first; that it served and ended says nothing."""
+    before, *after = re.split(_ENDS_OTHERS, run.output[-_LAST_WORDS:], maxsplit=1)
+    ends = re.findall(_ENDED, before) if after else []
+    return _FOUND["managed"].filled(said=ends[-1].strip()) if ends else None
+
+
 def explain_lost_worker(run: Run) -> Cause | None:
     """Returns the cause if a launcher whose worker ended exits with an error, and neither of them said why."""
     worker, status = _worker_of(run), run.status
-    if worker is None or status is None or status.code is None or quote_last(run.output, only_errors=True):
+    if status is None or status.code is None or quote_last(run.output, only_errors=True):
         return None
+    if (managed := _managed(run)) is not None or worker is None:
+        return managed
     if worker in {process.pid for process in run.forced}:  # it outlived the launcher
         return None
     return _FOUND["worker"].filled(pid=worker, code=status.code, said="", more="")

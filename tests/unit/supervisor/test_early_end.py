@@ -398,6 +398,26 @@ def test_a_launcher_that_exits_with_an_error_may_hide_how_its_server_ended(tmp_p
         assert explain_by_output(structs.replace(run, **other)).kind == "exit_1"
 
 
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        ("system | worker.1 stopped (rc=3)\nsystem | sending SIGTERM to web.1 (pid 7)\nsystem | web.1 stopped (rc=-15)\n", "system | worker.1 stopped (rc=3)"),
+        ("job.1 | exited with code 3\nsystem | sending SIGTERM to all processes\nweb.1 | terminated by SIGTERM\n", "job.1 | exited with code 3"),
+        ("[1] job exited with code 3\n--> Sending SIGTERM to other processes..\n[0] web exited with code SIGTERM\n", "[1] job exited with code 3"),
+    ],
+    ids=["honcho", "foreman", "concurrently"],
+)  # fmt: skip
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_process_manager_says_which_of_its_processes_ended_first(
+    tmp_path: Path, said: str, first: str, code: int, ready: bool
+) -> None:
+    """The one that served ended too, because the manager ended it."""
+    run = ended(cwd=tmp_path, code=code, ready=ready, server=7 if ready else None, output=f"up\n{said}")
+    why = explain_early_end(run, Settings()) or explain_by_output(run)
+    assert (why.kind, why.cause.endswith(f"its output: {first}.")) == ("worker_ended", True)
+
+
 def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
     """Starman ends with 0 when it cannot listen; an exception says no more."""
     exception = "Traceback (most recent call last):\nOSError: [Errno 98] Address already in use: 5000\n"
