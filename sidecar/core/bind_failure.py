@@ -13,7 +13,7 @@ _LAST_BYTES = 256 * 1024  # a process that dies of a failed bind reports that la
 _HINTS = (
     "in use", "eperm", "not permitted", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
     "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind",
-    "occupied", "taken", "busy", "not free", "being used", "empty port", "allocated", "already",
+    "occupied", "taken", "busy", "not free", "being used", "empty port", "allocated", "already", "listening socket",
 )  # fmt: skip
 _LINES_BEFORE = 4  # a Python traceback shows the call of bind at most this many lines above its error
 
@@ -50,7 +50,7 @@ _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"]
 # Servers that do not say why, or say it in the user's language, as Go and Java do on Windows. What they were doing is in English.
 _ATTEMPT = r"""(?ix)
       \b listen \s tcp[46]? \s \S* : \d+ : \s bind: \s
-    | \bBindException:
+    | \bBindException: | \b could \s not \s create \s listening \s sockets \b  # Java, Tinyproxy
     | \b (?: could \s not | couldn't | cannot | can't | unable \s to | failed \s to ) \s (?:bind|listen|create\slisten\w+\ssocket) \b .* (?: \bport \W{0,3} | [\]\w.*]: ) \d{2}
     """
 _INSPECTOR = r"(?i)\bstarting inspector on\b"  # Node goes on without it

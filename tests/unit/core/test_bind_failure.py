@@ -42,6 +42,7 @@ IN_USE = {
     "ComfyUI": "ERROR: port 5005 is already being used by another process",
     "an app of one's own": "Unable to listen on port 5005",
     "another": "Port 5005 is busy",
+    "Tinyproxy": "tinyproxy: Could not create listening sockets.",
     "Zig": "error: AddressInUse\n/usr/lib/zig/std/net.zig:1:1: 0x1 in listen (srv)",
 }
 

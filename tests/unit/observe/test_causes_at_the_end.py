@@ -410,6 +410,10 @@ SAID = [
     ("server_unreachable", ONE, PYTHON + "OSError: We couldn't connect to 'https://models.test' to load the files, and couldn't find them in the cached files.\n", "answer: https://models.test"),
     ("proxy", ONE, PYTHON + "ValueError: When localhost is not accessible, a shareable link must be created.\n", "localhost"),
     ("configuration", ONE, "2026-11-28 05:00:00: (configfile.c.1287) source: /app/l.conf line: 3 pos: 9 parser failed somehow near here: (EOL)\n", "l.conf line: 3"),
+    ("configuration", ONE, "2026-11-28 05:00:00: (configfile.c.1978) source: l.conf line: 1 pos: 14 missing closing quote\n2026-11-28 05:00:00: (configfile.c.2161) configfile parser failed at: \n", "missing closing quote."),
+    ("configuration", ExitStatus(code=70), "ERROR: Syntax error on line 1\nUnable to parse config file. Not starting.\n", "Syntax error on line 1."),
+    ("configuration", ExitStatus(code=3), "1795943283: Error: Unknown configuration variable \"listner\".\n1795943283: Error found at bad/mosquitto.conf:1.\n", "variable \"listner\""),
+    ("configuration", ExitStatus(code=255), "2026-11-29T09:08:37.203Z 20452 20452 f989fb0c ERROR (shrpx_config.cc:4186) Unknown option: frontennd\n2026-11-29T09:08:37.203Z 20452 20452 f989fb0c FATAL (shrpx.cc:3523) Failed to load configuration from n.conf\n", "Unknown option: frontennd."),
     ("configuration", ONE, "nginx: [emerg] \"listen\" directive is not allowed here in /app/n.conf:3\n", "/app/n.conf:3"),
     ("configuration", ONE, "[C ServerApp] Bad config encountered during initialization: The 'port' trait of a ServerApp instance expected an int, not the str 'abc'.\n", "'port' trait"),
     ("shared_memory", ONE, "FATAL:  could not create shared memory segment: No space left on device\n", "shared memory"),
@@ -630,6 +634,7 @@ def test_what_it_lived_with_explains_no_later_end(line: str) -> None:
     "line",
     [
         "Error: cannot read config.toml: No such file or directory (os error 2)",  # it says which
+        "A problem occurred while reading the config file p.cfg.lua\nError: p.cfg.lua:1: unfinished string",  # it exists
         "TypeError: users.replaceAll is not a function",
         "SyntaxError: Unexpected token '.'",
         "sidecar: worker 3 exited with code 9",
