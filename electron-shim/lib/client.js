@@ -9,7 +9,7 @@ const { locateSidecar, thisHost } = require("./client/locate.js");
 const { checkConnectOptions, checkOptions, CLOSE, ownOptions, timerTime, withDefaults } = require("./client/options.js");
 const { Restarts } = require("./client/restarts.js");
 const { Subscriptions } = require("./client/subscriptions.js");
-const { settingsEnvironment } = require("./client/settings.js");
+const { mergedEnvironment, settingsEnvironment } = require("./client/settings.js");
 const { awakeTimeout, Watchdog } = require("./client/watchdog.js");
 const { OPT_IN_EVENTS } = require("./names.js");
 
@@ -64,7 +64,7 @@ class Sidecar {
     const variables = settingsEnvironment(settings);
     this.#spawnOptions = {
       command: [...command, ...(command.at(-1) === "serve" ? [] : ["serve"]), ...(settings.profile ? ["--profile", settings.profile] : [])],
-      env: ownOptions({ ...process.env, ...options.env, ...variables }), // Node passes on what an environment inherits
+      env: ownOptions(mergedEnvironment(process.env, { ...options.env, ...variables })), // Node passes on what an environment inherits
       origins: [...Object.keys(variables), "--profile"],
       cwd: options.cwd,
       helloTimeout: this.#limits.helloTimeout,

@@ -10,7 +10,7 @@ const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
 const { exitCode, isBlocked } = require("../lib/client/connection.js");
 const { SidecarError } = require("../lib/client/errors.js");
 const { encodeFrame, encodeRequest, FrameReader } = require("../lib/client/frames.js");
-const { settingsEnvironment } = require("../lib/client/settings.js");
+const { mergedEnvironment, settingsEnvironment } = require("../lib/client/settings.js");
 const { awakeTimeout, Watchdog } = require("../lib/client/watchdog.js");
 const { Answers, pageError } = require("../lib/main/answers.js");
 const { sidecarSettings } = require("../lib/main/command.js");
@@ -25,6 +25,13 @@ const app = (packaged = false) => ({
 });
 /** @returns {any} the parts of Electron that are used */
 const modules = (packaged = false) => ({ app: app(packaged), ipcMain: {}, BrowserWindow: {} });
+
+test("a variable replaces the inherited one, on Windows in any spelling", () => {
+  const inherited = { NO_PROXY: "all", Path: "theirs", HOME: "there" };
+  const own = { no_proxy: "mine", PATH: undefined };
+  assert.deepEqual(mergedEnvironment(inherited, own, "win32"), { HOME: "there", ...own });
+  assert.deepEqual(mergedEnvironment(inherited, own, "linux"), { ...inherited, ...own });
+});
 
 test("frames are read however the stream is split into chunks", () => {
   const messages = [{ a: 1 }, { b: "x".repeat(300) }, { c: [1, 2, 3] }];

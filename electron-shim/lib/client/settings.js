@@ -24,6 +24,21 @@ function settingsEnvironment(settings) {
 }
 
 /**
+ * Returns an environment with further variables; undefined removes one. Of `Path` and `PATH`, which are one variable on Windows, Node would
+ * pass on the first in the alphabet.
+ *
+ * @param {NodeJS.ProcessEnv} inherited
+ * @param {NodeJS.ProcessEnv} own
+ * @param {string} [platform]
+ * @returns {NodeJS.ProcessEnv}
+ */
+function mergedEnvironment(inherited, own, platform = process.platform) {
+  const key = (/** @type {string} */ name) => (platform === "win32" ? name.toUpperCase() : name);
+  const named = new Set(Object.keys(own).map(key));
+  return { ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !named.has(key(name)))), ...own };
+}
+
+/**
  * @param {unknown} value
  * @param {string} path for the error text
  * @returns {string}
@@ -40,4 +55,4 @@ function toml(value, path) {
   throw new TypeError(`${path} must be a boolean, number, string, array or object, not ${String(value)}`);
 }
 
-module.exports = { settingsEnvironment };
+module.exports = { mergedEnvironment, settingsEnvironment };
