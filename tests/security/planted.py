@@ -143,6 +143,7 @@ TOKENS: dict[str, Callable[[str], str]] = {
 # Shapes: ``{s}`` is a secret without a recognisable format.
 SHAPES = r"""
 DB_PASSWORD={s}
+redirect=https%253A%252F%252Fanna%253A{s}%2540host%252F
 export SMTP_PASS={s}
 set MAIL_PWD={s}
 $env:GITHUB_PAT = "{s}"
@@ -312,6 +313,10 @@ MULTILINE = (
     '{{"kty":"RSA","n":"abc","e":"AQAB","d":"{s}"}}',
     "password: |\n  {s}\nport: 5",
     "env:\n  - name: DB_PASSWORD\n    value: {s}\n",
+    '{{"value": "{s}", "name": "DB_PASSWORD"}}',
+    "env:\n  - value: {s}\n    name: DB_PASSWORD\n",
+    "? password\n: {s}\n",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0\n    .{s}\n",
     "machine example.com\n  login anna\n  password {s}\n",
     "db_password\n  Input should be a valid integer [type=int_parsing, input_value='{s}', input_type=str]",
     '"data": {{\n  "password":\n    "{s}"\n}}',

@@ -262,6 +262,7 @@ PIECES = (
     *('""', "''", "password=''a", 'password=""a', ';s:8:"', "p\x00", "%253D", "a LOGIN a a\n", "seed: abc ", "abc ", "set-cookie: a; path=/, b="),
     *("curl -u \n", "vault unseal ", "rabbitmqctl add_user ", 'mysqli("a",', "jwt.sign(", "ACL SETUSER ", "<<<", "password ....", "/reset/1"),
     *('pragma key ="', "secret loaded: a", "_secret_", "00a", "(string) ", "sqlplus a/b@ ", "{password,\"a\"", '"password:" send "', "AKIA", "password for a (", "key loaded a "),
+    *("%253A%252F%252Fa%253Ab", 'value="a" name=', "value: a name: b ", "? key\n", "eyJaaaaaaaaa\n", "eyJaaaaaaaaa\naaaaaaaaaaaaaaaaaaA1\n"),
     *('variable "key" {', "<key>key</key>", "identified by ", 'name="key" a="b" '),
     *("MIIaaIBA", "TOKEN    ", "password" + " " * 40, "--a:", "--key:a ", "auth('a', '", "UGFzc3dvcmQ6 ", "AUTH a ", "u+", "<<\""),
     *("INSERT INTO a (key) VALUES ('", "insert into a(token,b)values(1,", "('a',", "(b(", "key\n a input_value='", "key (a", "API key [", "<![CDATA["),

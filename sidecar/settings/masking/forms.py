@@ -33,6 +33,13 @@ _FORMS = (
     _Form("value of {name}", ("alue", "ontent"), 1,
           rf"(?i:\b(?:name|key|id|field|label|variable|property|header)\\{{0,7}}[\"']?\s{{0,4}}[=:]\s{{0,4}}\\{{0,7}}[\"']?){_NAME}\\{{0,7}}[\"']?"
           r"[\s,;]{0,40}(?:\\{0,7}[\"']?\w{1,20}\\{0,7}[\"']?\s{0,2}[:=]\s{0,2}\\{0,7}[\"'][\w#.-]{1,40}\\{0,7}[\"'][\s,;]{1,8}){0,2}\\{0,7}[\"']?(?i:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?(?P<secret>[^\s\"'<>\\,}]{1,2000}+)"),
+    # {"value": "x", "name": "DB_PASSWORD"}, unless that name's own value follows
+    _Form("value of {name}", ("alue", "ontent"), 1,
+          r"(?i:\b(?:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?)(?P<secret>[^\s\"'<>\\,}]{1,2000}+)\\{0,7}[\"']?[\s,;]{1,40}"
+          rf"\\{{0,7}}[\"']?(?i:name|key|id|label|variable|property|header)\\{{0,7}}[\"']?\s{{0,4}}[=:]\s{{0,4}}\\{{0,7}}[\"']?{_NAME}(?!\\{{0,7}}[\"']?[\s,;]{{1,40}}\\{{0,7}}[\"']?(?i:value|content))"),
+    # ? password\n: x, a complex key in YAML
+    _Form("value of {name}", ("? ",), 1,
+          rf"(?m)^[ \t]{{0,40}}\? [\"']?{_NAME}[\"']?[ \t]{{0,8}}\r?\n[ \t]{{0,40}}:[ \t]{{1,8}}[\"']?(?P<secret>[^\s\"'][^\n\"']{{0,1000}}+)"),
     # <property name="password">x</property>, <setting name="Secret"><value>x</value>
     _Form("value of {name}", ("</",), 1,
           rf"<\w{{1,40}}\s[^<>]{{0,100}}?\b(?i:name|key|id)=[\"']{_NAME}[\"'][^<>]{{0,100}}>\s{{0,20}}(?:<\w{{1,20}}>)?(?P<secret>[^<>]{{1,2000}}?)\s{{0,20}}</"),
@@ -103,8 +110,9 @@ _FORMS = (
     # jdbc:oracle:thin:scott/tiger@db, https%3A%2F%2Fanna%3Ax%40host
     _Form("password of a login", ("oracle:",), 1,
           r"\boracle:\w{2,5}:\w{1,60}/(?P<secret>[^\s@\"']{1,200}+)@"),
-    _Form("credentials in an address", ("%2F%2F", "%2f%2f"), 1,
-          r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)"),
+    # perhaps encoded twice
+    _Form("credentials in an address", ("%2F%2F", "%2f%2f", "%252F%252F", "%252f%252f"), 1,
+          r"(?i:%(?:25)?3A(?:%(?:25)?2F){2}(?:[\w.+-]|%(?!(?:25)?(?:3A|40|2F))[\dA-F]{2}){0,60}+%(?:25)?3A(?P<secret>(?:[^\s&\"'%]|%(?!(?:25)?(?:40|2F))[\dA-F]{2}){1,200}+)%(?:25)?40)"),
     _Form("password of a login", ("@tcp(", "@unix("), 1,
           r"(?<![\w.+-])[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@\"'<>]{1,200}+)@(?:tcp|unix)\("),
     # the last string argument of a call: mysqli_connect("host", "user", "x"), jwt.sign(claims, "x")

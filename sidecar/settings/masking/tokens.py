@@ -210,7 +210,11 @@ RULES = (
     TokenRule("Azure signature", ("SharedAccessSignature",), r"(?<=SharedAccessSignature )[^\s\"']{20}[^\s\"']*+"),
 )
 # fmt: on
-_JWT = re.compile(_START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}")
+# Lines that follow belong to it if they have only its characters, of all kinds.
+_JWT = re.compile(
+    _START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}"
+    r"(?:\r?\n[ \t]{0,40}+(?=[^\s0-9]{0,60}[0-9])(?=[^\sa-z]{0,60}[a-z])(?=[^\sA-Z]{0,60}[A-Z])[A-Za-z0-9_.\-]{20}[A-Za-z0-9_.\-]*+(?=[\"',;]|\s*$|[ \t]*\r?\n)){0,60}"
+)
 # An unknown prefix before a random sequence: upper case, lower case and digits alternate too
 # often for a name. Hashes are hexadecimal, and text in a path or in Base64 has no such prefix.
 _UNKNOWN = re.compile(
