@@ -58,9 +58,18 @@ Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
 }
 """
 
+# compdef exists only after compinit, which a new .zshrc does not call (macOS has no .zshrc). -i: no question about insecure folders.
+_ZSH = completion.ZshComplete.source_template.replace(
+    "    compdef", "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n    compdef"
+)
+
 
 class _Bash(completion.BashComplete):
     source_template = _BASH
+
+
+class _Zsh(completion.ZshComplete):
+    source_template = _ZSH
 
 
 class _PowerShell(completion.ShellComplete):
@@ -79,6 +88,7 @@ def register() -> None:
     """Registers the shells that click does not support."""
     completion.add_completion_class(_PowerShell)
     completion.add_completion_class(_Bash)
+    completion.add_completion_class(_Zsh)
 
 
 def script(command: click.Command, shell: str) -> str:

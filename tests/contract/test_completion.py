@@ -95,7 +95,7 @@ def test_bash_lists_the_channels(bash: Terminal) -> None:
 def test_zsh_completes(typed: str, completed: str, environment: dict[str, str]) -> None:
     with Terminal(["zsh", "-f", "-i"], environment, columns=200) as terminal:
         terminal.wait_for("ready> ")
-        terminal.press('autoload -U compinit; compinit -u -D; eval "$(sidecar completion zsh)"; echo go$((40+2))\n')
+        terminal.press('eval "$(sidecar completion zsh)"; echo go$((40+2))\n')
         terminal.wait_for(r"go42\s+.*ready> ")
         mark = len(terminal.written)
         terminal.press(f"{typed}\t")
