@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from . import errors, process
 from .api.announcer import announce
 from .api.backend_channels import BackendChannels
-from .api.diagnosis import Diagnosis
 from .api.ending import Ending
 from .api.firewall_channels import FirewallChannels
 from .api.log_channel import LogChannel
@@ -42,7 +41,7 @@ from .supervisor.record_keeper import RecordKeeper
 from .supervisor.stream import RunStarted
 from .supervisor.succession import Succession
 from .threads import in_thread
-from .wire.observe import StateChanged
+from .wire.observe import Check, StateChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,8 +145,15 @@ class App:
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
 
         firewall = FirewallChannels(settings, supervisor, client)
-        reports = self._recorder.crash_reports
-        diagnosis = Diagnosis(settings, paths, supervisor, client, succession, reports, firewall.check, loaded.notes)
+
+        async def diagnose() -> list[Check]:
+            from .api.diagnosis import Diagnosis  # no other request needs it
+
+            reports = self._recorder.crash_reports
+            return await Diagnosis(
+                settings, paths, supervisor, client, succession, reports, firewall.check, loaded.notes
+            ).run()
+
         sidecar = sidecar_channels(
             settings,
             server,
@@ -164,7 +170,7 @@ class App:
             **sidecar,
             **firewall.table(),
             **self._recorder.table(),
-            "backend:diagnose": diagnosis.run,
+            "backend:diagnose": diagnose,
             "backend:logs": logs.read,
         }
 

@@ -1,16 +1,27 @@
-"""backend:diagnose: gathers the facts for the checks, and runs them."""
+"""backend:diagnose: gathers the facts for the checks, and runs them. Imported at the first request, with all the checks."""
 
 import asyncio
 import os
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import UNSET, Struct, structs
 
 from .. import process
 from ..backend.client import BackendClient
-from ..backend.command import BackendCommand
+from ..backend.command import BackendCommand, find_command
+from ..backend.environment import backend_environment
+from ..backend.ports import port_state
+from ..core.sandbox import Enforcement
 from ..errors import HttpFailedError, SidecarError
+from ..firewall import HAS_FIREWALL
+from ..observe import check_backend, check_files, check_network
+from ..process import sandbox as platform
+from ..process.platform.machine import hosts_file
+from ..process.platform.reserved_ports import reserved_ranges
+from ..process.reactions import disposition
 from ..process.reclaim import Reclaim
+from ..process.sandbox.folders import path_notes
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run, places_of
@@ -48,9 +59,6 @@ class Diagnosis(Struct, frozen=True):
         ]
 
     async def _checks(self) -> list[Check]:
-        from ..firewall import HAS_FIREWALL
-        from ..observe import check_backend
-
         supervisor = self.supervisor
         run = supervisor.current if supervisor.current is not None and supervisor.current.alive else None
         found = [check_backend.check_settings(self.notes), *await check_backend.run_checks(self._machine_checks(run))]
@@ -69,11 +77,6 @@ class Diagnosis(Struct, frozen=True):
         return [*found, check_backend.check_crashes(crashes, supervisor.lifecycle.state.value)]
 
     def _machine_checks(self, run: Run | None) -> dict[str, Callable[[], Check]]:
-        from ..backend.ports import port_state
-        from ..observe import check_backend, check_files, check_network
-        from ..process.platform.machine import hosts_file
-        from ..process.platform.reserved_ports import reserved_ranges
-
         backend, paths = self.settings.backend, self.paths
         passed = self.supervisor.launcher.passed
         exposed = places_of(run.exposed) if run else ""
@@ -103,8 +106,6 @@ class Diagnosis(Struct, frozen=True):
         }
 
     async def _run_checks(self, run: Run | None) -> list[Check]:
-        from ..observe.check_backend import check_health, check_shutdown_endpoint
-
         backend = self.settings.backend
         endpoints = {name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))}
         answers, status = None, None
@@ -113,14 +114,11 @@ class Diagnosis(Struct, frozen=True):
             answers = dict(zip(paths, await asyncio.gather(*map(self._ask, paths)), strict=True))
             status = await self._options(backend.shutdown_path) if backend.shutdown_path else None
         kills = backend.stop_signal if run is not None and backend.stdin == "null" and self._dies_of_stop(run) else ""
-        return [check_health(endpoints, answers), check_shutdown_endpoint(backend.shutdown_path, status, kills=kills)]
+        endpoint = check_backend.check_shutdown_endpoint(backend.shutdown_path, status, kills=kills)
+        return [check_backend.check_health(endpoints, answers), endpoint]
 
     def _dies_of_stop(self, run: Run) -> bool:
         """Whether no process of the run handles the stop signal, as far as the system shows it."""
-        import signal
-
-        from ..process.reactions import disposition
-
         number = getattr(signal, self.settings.backend.stop_signal, 0)  # Windows has few of them
         tree = run.process.processes() if run.process is not None and number else []
         return bool(tree) and all(disposition(one.pid, number) == "default" for one in tree)
@@ -156,21 +154,13 @@ class Diagnosis(Struct, frozen=True):
         return self._find_backend().argv
 
     def _find_backend(self) -> BackendCommand:
-        from ..backend.command import find_command
-        from ..backend.environment import backend_environment
-
         environment = backend_environment(self.settings, self.paths, 0, os.environ)
         return find_command(self.settings, environment)
 
     def _check_sandbox(self) -> Check:
-        from ..core.sandbox import Enforcement
-        from ..observe.check_backend import check_sandbox
-        from ..process import sandbox as platform
-        from ..process.sandbox.folders import path_notes
-
         sandbox = self.settings.sandbox
         if sandbox.level == "off":
-            return check_sandbox(Enforcement("off"), (), required=False)
+            return check_backend.check_sandbox(Enforcement("off"), (), required=False)
         enforced = platform.enforcement(sandbox.level, port_known=self.settings.backend.port != "reported")
         try:
             command = self._find_backend()
@@ -178,4 +168,4 @@ class Diagnosis(Struct, frozen=True):
             notes = [*path_notes(request), *platform.prepare(request)[1]]
         except SidecarError:  # the check of the executable reports it
             notes = []
-        return check_sandbox(enforced, notes, required=sandbox.required)
+        return check_backend.check_sandbox(enforced, notes, required=sandbox.required)

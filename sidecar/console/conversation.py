@@ -1,10 +1,9 @@
 """Turns recorded chunks into messages, and into a script of what the client sent and received. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from msgspec import msgpack
+from msgspec import Struct, field, msgpack
 
 from ..argv import MAX_FRAME_RANGE
 from ..errors import FrameError
@@ -85,8 +84,7 @@ class Step(NamedTuple):
     moves: int
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """A request and its answer; ``answer`` is the recorded message, or None."""
 
     id: Any
@@ -103,20 +101,19 @@ class Exchange:
         return self.answer.get("result") if self.answer.get("type") == "response" else self.answer.get("error")
 
 
-@dataclass(slots=True)
-class Tape:
+class Tape(Struct):
     """Collects one side of a conversation."""
 
     hello: RecordedFrame | None = None
-    steps: list[Step] = field(default_factory=list)
-    exchanges: list[Exchange] = field(default_factory=list)
-    unsolicited: list[RecordedFrame] = field(default_factory=list)  # events, and errors about stream or settings
-    states: list[str] = field(default_factory=list)
+    steps: list[Step] = []
+    exchanges: list[Exchange] = []
+    unsolicited: list[RecordedFrame] = []  # events, and errors about stream or settings
+    states: list[str] = []
     exit: int | None = None  # the sidecar's exit status; None if its end was not recorded
     exit_at: float = 0.0
     ended_by_client: bool = False  # the client had requested the end before it came
     answers: int = 0
-    _open: dict[Any, list[Exchange]] = field(default_factory=dict)
+    _open: dict[Any, list[Exchange]] = {}
     _conversation: Conversation = field(default_factory=Conversation)
 
     def take(self, record: Record) -> None:

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ..plain import one_line
 from ..wire.observe import Check
@@ -16,8 +17,7 @@ KEPT_SAMPLES = 3000  # ten minutes at five a second
 _SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out others
 
 
-@dataclass(slots=True)
-class Story:
+class Story(Struct):
     """Collects events; times are seconds since the tool's start."""
 
     own: str = "watch"  # the channel name of the tool's own actions
@@ -91,8 +91,7 @@ class Story:
         self.health, self.health_error = health, error
 
 
-@dataclass(slots=True)
-class Recovery:
+class Recovery(Struct):
     """Whether the demo's backend crashed and came back; ``pid`` and ``port`` belong to the process that runs, or ran last."""
 
     pid: int | None = None
@@ -126,8 +125,7 @@ class Recovery:
         return missing
 
 
-@dataclass(slots=True)
-class View:
+class View(Struct):
     """Filter and scroll position; keys change them."""
 
     needle: str = ""  # only lines that contain it are shown, ignoring case

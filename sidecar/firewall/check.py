@@ -3,8 +3,9 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ..errors import UnsupportedError
 from ..process.platform.ports import is_loopback
@@ -18,8 +19,7 @@ Probe = Literal["ok", "refused", "timeout", "foreign", "reserved", "in_use", "pr
 _NOT_THE_FIREWALL = "This is not the Windows Firewall: its rules have no effect on 127.0.0.1."
 
 
-@dataclass(frozen=True, slots=True)
-class FirewallFacts:
+class FirewallFacts(Struct, frozen=True):
     """What the caller knows.
 
     ``probe``: the result of a connection to 127.0.0.1 just now; None if it was not tried. ``refused``: nothing listens ·

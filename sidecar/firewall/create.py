@@ -2,7 +2,8 @@
 
 import ntpath
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..errors import InvalidConfigError, UnsupportedError
 from ..process.platform.machine import system_folder
@@ -85,8 +86,7 @@ _ATTEMPTS = 20
 _PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after netsh has ended
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What creating the rule takes on this machine."""
 
     file: str  # the helper

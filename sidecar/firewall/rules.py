@@ -3,8 +3,9 @@
 import ntpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 Action = Literal["allow", "block", "bypass"]
 Profile = Literal["domain", "private", "public"]
@@ -38,8 +39,7 @@ _MACHINE_VARIABLES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A parsed rule."""
 
     store: StoreName  # where it was found
@@ -134,21 +134,19 @@ PROFILE_KEYS = ("DomainProfile", "PrivateProfile", "PublicProfile", "StandardPro
 KeyState = Literal["read", "missing", "unreadable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The texts and numbers under one key, by name; ``error`` is Windows' text if it is unreadable."""
 
     state: KeyState = "missing"
-    values: Mapping[str, str | int] = field(default_factory=dict)
+    values: Mapping[str, str | int] = {}
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """All that was read, by store and key name; ``environment``: the variables in paths, names in upper case."""
 
     keys: Mapping[tuple[StoreName, str], Key]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = {}
 
     def key(self, store: StoreName, name: str) -> Key:
         return self.keys.get((store, name)) or Key()

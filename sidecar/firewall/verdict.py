@@ -1,14 +1,14 @@
 """Judges TCP connections from other machines, for each profile; rules have no effect on loopback (KB 2771908). Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from .rules import PROFILES, RULES_KEY, STORES, TCP, Key, Profile, Rule, Snapshot, expand, parse, program_key
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileSettings:
+class ProfileSettings(Struct, frozen=True):
     """The four settings that decide; ``unknown``: why they are not known, empty if they are."""
 
     enabled: bool
@@ -70,8 +70,7 @@ def _first(name: str, keys: Sequence[Key]) -> bool | None:
 VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What one profile does."""
 
     name: VerdictName
@@ -80,8 +79,7 @@ class Verdict:
     by_setting: bool = False  # no rule of this machine can change it
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A rule that applies to the program, and what else would have to be true for it to match."""
 
     rule: Rule

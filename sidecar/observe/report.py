@@ -1,7 +1,6 @@
 """The text of a crash report. Pure: facts in, text out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -16,8 +15,7 @@ MAX_SEQUENCE = 2**53  # a backend may write its own report, with a number to whi
 _MEBIBYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class CrashFacts:
+class CrashFacts(msgspec.Struct, frozen=True):
     """Everything known about the unexpected end of a run. Sequences: oldest first."""
 
     summary: Crash

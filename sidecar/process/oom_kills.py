@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .tree import read_file
+
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from ..core.exit_status import ExitStatus
@@ -27,7 +29,7 @@ def was_killed(before: Counts, after: Counts, status: ExitStatus) -> bool | None
 
 def _of_our_group(root: str) -> int | None:
     """Reads memory.events of cgroup v2, or memory.oom_control of v1."""
-    for line in _lines(f"{root}/proc/self/cgroup"):
+    for line in read_file(f"{root}/proc/self/cgroup").splitlines():
         controllers, _, path = line.partition(b":")[2].partition(b":")
         name = path.strip(b"/").decode("utf-8", "surrogateescape")
         if not controllers:
@@ -42,16 +44,8 @@ def _of_our_group(root: str) -> int | None:
 
 
 def _count(file: str, name: bytes) -> int | None:
-    for line in _lines(file):
+    for line in read_file(file).splitlines():
         key, _, value = line.partition(b" ")
         if key == name and value.isdigit():
             return int(value)
     return None
-
-
-def _lines(file: str) -> list[bytes]:
-    try:
-        with open(file, "rb") as stream:  # noqa: PTH123 - pathlib is not imported yet
-            return stream.read().splitlines()
-    except OSError:
-        return []

@@ -74,20 +74,19 @@ def is_listening(port: int) -> bool:
 
 def states_on(port: int) -> list[tuple[int, int]]:
     """Returns state (include/net/tcp_states.h) and inode of each socket with the port; inode 0: no process holds it. Raises like ``listening``."""
-    return [(state, inode) for _, (state, _, _, _, inode, _) in _all(_ALL_STATES, port)]
+    return [(state, inode) for state, _, _, _, inode, _ in _all(_ALL_STATES, port)]
 
 
 def waiting_on(port: int) -> int:
-    return sum(waiting for _, (_, _, _, waiting, _, _) in _all(_LISTEN, port))
+    return sum(waiting for _, _, _, waiting, _, _ in _all(_LISTEN, port))
 
 
-def _all(states: int, port: int = 0) -> Iterator[tuple[socket.AddressFamily, _Answer]]:
-    """Yields family and answer of each socket in one of the states; port 0: any."""
+def _all(states: int, port: int) -> Iterator[_Answer]:
+    """Yields each socket on the port in one of the states."""
     with _connect() as netlink:
         for family in _ADDRESS_SIZES:
             _ask(netlink, family, _DUMP, states=states, port=port)
-            for answer in _answers(netlink):
-                yield family, answer
+            yield from _answers(netlink)
 
 
 def _connect() -> socket.socket:

@@ -11,7 +11,13 @@ from ..backend.reported import lifetime_events
 from ..core.cause import Cause
 from ..core.exit_status import ExitStatus
 from ..core.last_line import last_line, printed_usage, quote_last, say_last
+from ..observe.cause_table import OOM
+from ..observe.causes import guess
 from ..plain import capitalised
+from ..process.executability import in_asar, read_start
+from ..process.executability.formats import missing_bytes
+from ..process.executability.installed import REMEDY, installed_at
+from ..process.platform.usage import MEASURE
 from ..settings.model import Settings
 from ..settings.servers import unfilled
 from .run import Run
@@ -147,8 +153,6 @@ def _in_shell(run: Run) -> Cause | None:
     if not ends:
         return None
     if run.oom and ends[-1] == "Killed":
-        from ..observe.cause_table import OOM
-
         return OOM
     return _FOUND["in_shell"].filled(word=ends[-1])._replace(kind=_SHELL_KINDS.get(ends[-1], "native_crash"))
 
@@ -169,8 +173,6 @@ def _question(run: Run) -> str | None:
 
 
 def _memory(used: int, allowed: int) -> Cause:
-    from ..process.platform.usage import MEASURE
-
     sizes = [f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size} bytes" for size in (used, allowed)]
     remedy = "Raise limits.memory, or find out why the backend needs so much."
     if 0 < allowed < 2**20:
@@ -222,8 +224,6 @@ def _worker_of(run: Run) -> int | None:
 def _worker(run: Run, settings: Settings, worker: int) -> Cause:
     """The first process exited after its worker, which served, and hides how the worker ended."""
     if run.oom:
-        from ..observe.cause_table import OOM
-
         return OOM
     soon = run.lasted is not None and run.lasted <= STDIN_SECONDS
     stdin = f" {_OPEN_STDIN}" if soon and settings.backend.stdin == "null" else ""
@@ -252,8 +252,6 @@ def explain_lost_worker(run: Run) -> Cause | None:
 
 
 def _said(run: Run) -> Cause | None:
-    from ..observe.causes import guess
-
     return guess(run.output, ExitStatus(1), port=run.port)
 
 
@@ -263,9 +261,6 @@ def _cut_off(run: Run) -> Cause | None:
     assert run.spec is not None
     if run.status.kind != "native_crash" or run.ready_at is not None:
         return None
-    from ..process.executability import read_start
-    from ..process.executability.formats import missing_bytes
-
     program = Path(run.spec.command[0])
     missing = missing_bytes(read_start(program), program.stat().st_size) if program.is_file() else 0
     return _FOUND["cut_off"].filled(program=program, missing=missing) if missing else None
@@ -279,8 +274,6 @@ def _usage(run: Run) -> Cause | None:
 
 def _not_on_path(run: Run) -> Cause | None:
     """Checks for a program that a launcher or a script starts, and that is installed but not on PATH."""
-    from ..process.executability.installed import REMEDY, installed_at
-
     assert run.spec is not None
     missing = _said(run)
     if missing is None or (path := installed_at(missing.program, variable(run.spec.env, "PATH"))) is None:
@@ -306,8 +299,6 @@ def _unfilled(run: Run, settings: Settings) -> Cause | None:
 
 def _script(run: Run) -> Cause | None:
     """Checks for a missing script: an interpreter given by its path runs in its own folder unless backend.cwd is set."""
-    from ..process.executability import in_asar
-
     assert run.spec is not None
     for before, word in pairwise(run.spec.command):
         built = word == run.spec.command[1] and Path(before).stem == "node" and not _BUILT.isdisjoint(Path(word).parts)
