@@ -78,25 +78,6 @@ async def test_what_sidecar_and_guardian_left_when_killed_in_one_instant_is_ende
         assert not processes.is_alive(record["backend"][0])
 
 
-async def test_a_stranger_under_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
-    stranger = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
-    try:
-        async with sidecar(tmp_path, expect_exit=None) as client:
-            await client.call("backend:waitForReady")
-            path = next(tmp_path.glob("sidecar-run-*.json"))
-            record = json.loads(path.read_text())
-            processes.kill(client.hello["pid"])
-            await client.wait_exit(10)
-        record["backend"] = [stranger.pid, record["backend"][1]]
-        path.write_text(json.dumps(record))
-        async with sidecar(tmp_path) as client:
-            await client.call("backend:waitForReady")
-            assert stranger.poll() is None
-    finally:
-        stranger.kill()
-        stranger.wait()
-
-
 async def test_two_sidecars_on_one_folder_never_touch_each_others_backend(tmp_path: Path) -> None:
     async with sidecar(tmp_path) as first:
         one = await first.call("backend:waitForReady")

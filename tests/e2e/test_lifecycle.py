@@ -109,17 +109,6 @@ async def test_a_flood_of_output_never_blocks_the_backend_or_the_sidecar() -> No
         assert after - before < 60_000_000
 
 
-async def test_a_grandchild_that_holds_the_pipe_does_not_delay_the_notice_of_the_exit() -> None:
-    async with sidecar(*http_backend(children="plain")) as client:
-        pid = (await ready(client))["pid"]
-        mark = client.mark()
-        processes.kill(pid)
-        killed = time.monotonic()
-        await client.state("BACKOFF", since=mark)
-        assert time.monotonic() - killed < 0.5 + processes.SLACK
-        await client.state("RUNNING", since=mark)
-
-
 async def test_provider_changes_are_reported_and_time_stamps_are_none() -> None:
     async with sidecar(*http_backend()) as client:
         port = (await ready(client))["port"]

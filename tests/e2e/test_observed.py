@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -188,20 +186,6 @@ async def test_the_diagnosis_names_what_is_wrong(tmp_path: Path) -> None:
         assert checks["executable"]["status"] == "failed"
         assert checks["executable"]["remedy"]
         assert checks["loopback"]["status"] == "ok"
-
-
-async def test_a_reported_suspend_forgives_the_silence_before_it() -> None:
-    async with sidecar(*http_backend(), timeouts__health_interval=0.2, health__probe_timeout=0.2) as client:
-        pid = (await client.call("backend:waitForReady"))["pid"]
-        await client.event("backend:healthUpdate")
-        if sys.platform != "win32":
-            os.kill(pid, signal.SIGSTOP)
-        assert await client.call("sidecar:power", "suspend") is None
-        assert await client.call("sidecar:power", "resume") is None
-        if sys.platform != "win32":
-            os.kill(pid, signal.SIGCONT)
-        assert (await client.call("backend:health"))["status"] == "healthy"
-        assert (await failure(client.call("sidecar:power", "nap"))).code == "INVALID_ARGS"
 
 
 async def test_two_sidecars_on_a_folder_keep_their_backends_output_apart(tmp_path: Path) -> None:

@@ -103,16 +103,6 @@ async def test_a_crash_report_names_what_had_to_be_killed(tmp_path: Path) -> Non
         assert re.search(r"^Killed: +python\S* \(\d+\)$", report["report"], re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT"])
-async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
-    file = tmp_path / "file"
-    backend = ["env", f"STOP={name}", *behind("sh", file)]
-    async with client_of(backend, tmp_path, backend__stop_signal=name, timeouts__graceful_shutdown=5) as client:
-        await client.call("backend:waitForReady")
-        assert await client.call("backend:stop") == {"success": True}
-    assert file.read_text() == "asked\nsaved\n"
-
-
 @pytest.mark.parametrize(
     ("script", "settings"),
     [

@@ -1,6 +1,6 @@
 """A child without a backend that serves a few handlers over stdin and stdout with the real Server.
 
-``python -m tests.support.echo_server [--max-frame N] [--max-in-flight N]``; the exit status gives the kind of end.
+``python -m tests.support.echo_server [--max-frame N]``; the exit status gives the kind of end.
 The last line of stderr says what ended it; the lines before are reports.
 """
 
@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any
 
-from sidecar.errors import HttpFailedError, NotRunningError
+from sidecar.errors import NotRunningError
 from sidecar.process.platform.descriptors import guard_stdio
 from sidecar.rpc.server import End, Server
 from sidecar.wire.observe import LogLine, StartupProgress
@@ -21,30 +21,22 @@ STATUS = {"owner_lost": 10, "input_done": 11, "framing": 65, "shutdown": 12}
 
 
 class Handlers:
-    """The handlers: ``backend:logs`` returns so many kilobytes, ``backend:start`` blocks until ``backend:stop`` releases it."""
+    """The handlers: ``backend:logs`` returns so many kilobytes, ``backend:start`` blocks."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.release = asyncio.get_running_loop().create_future()
         self.shutdown = asyncio.Event()
 
     def table(self) -> dict[str, Any]:
         return {
             "sidecar:ping": lambda value=None: value,
-            "backend:status": lambda: {"state": "RUNNING"},
             "backend:getUrl": lambda: None,
             "backend:logs": lambda args: b"x" * (args.lines * 1024),
             "backend:start": self._start,
             "backend:waitForReady": self._wait,
-            "backend:stop": self._stop,
-            "backend:info": self._fail,
-            "backend:version": self._defect,
-            "backend:health": object,
             "backend:ping": self._print,
-            "backend:restart": lambda: self.release,
             "backend:ffmpegStatus": self._flood,
             "sidecar:subscribe": lambda names: {"subscribed": self.server.outbox.subscribe(names)},
-            "sidecar:unsubscribe": lambda names: {"subscribed": self.server.outbox.unsubscribe(names)},
             "sidecar:shutdown": self._shutdown,
         }
 
@@ -54,17 +46,6 @@ class Handlers:
     async def _wait(self, args: Any = None) -> str:
         await asyncio.sleep(args.timeout if args else 0)
         return "waited"
-
-    def _stop(self) -> int:
-        if not self.release.done():
-            self.release.set_result("released")
-        return 1
-
-    def _fail(self) -> None:
-        raise HttpFailedError("connect ECONNREFUSED 127.0.0.1:5", kind="refused", hint="start it")
-
-    async def _defect(self) -> None:
-        raise ZeroDivisionError
 
     def _print(self) -> None:
         print("this must not reach the protocol", flush=True)
@@ -85,7 +66,6 @@ class Handlers:
 async def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--max-frame", type=int, default=16 * 1024 * 1024)
-    parser.add_argument("--max-in-flight", type=int, default=256)
     options = parser.parse_args()
     stdin_fd, stdout_fd = guard_stdio()
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -97,13 +77,7 @@ async def main() -> int:
     def report(text: str) -> None:
         sys.stderr.write(f"report: {text}\n")
 
-    server = Server(
-        stdin_fd,
-        stdout_fd,
-        max_frame=options.max_frame,
-        max_in_flight=options.max_in_flight,
-        report=report,
-    )
+    server = Server(stdin_fd, stdout_fd, max_frame=options.max_frame, max_in_flight=256, report=report)
     handlers = Handlers(server)
     server.serve(handlers.table(), end)
     shutdown = asyncio.ensure_future(handlers.shutdown.wait())

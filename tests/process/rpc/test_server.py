@@ -29,10 +29,6 @@ def request(request_id: Any, channel: str, *args: Any) -> bytes:
     return pack({"type": "request", "id": request_id, "channel": channel, "args": args})
 
 
-def cancel(request_id: int) -> bytes:
-    return pack({"type": "cancel", "id": request_id})
-
-
 class Child:
     """The child over pipes, and its answers."""
 
@@ -89,15 +85,6 @@ async def test_the_end_of_a_pipe_is_the_loss_of_the_owner_and_everything_before_
     assert [message["result"] for message in child.messages] == list(range(1000))
 
 
-async def test_the_end_is_noticed_while_a_handler_is_busy_and_the_request_is_answered(children: Start) -> None:
-    child = children()
-    child.send(request(1, "backend:start"), request(2, "sidecar:ping"))
-    await child.answers(1)
-    child.process.close_stdin()
-    assert await child.exit() == STATUS["owner_lost"]
-    assert child.answered(1) == ["SHUTTING_DOWN"]
-
-
 async def test_nothing_that_anybody_prints_reaches_the_protocol(children: Start) -> None:
     child = children()
     child.send(request(1, "backend:ping"), request(2, "sidecar:ping", "x"))
@@ -128,35 +115,6 @@ async def test_a_hundred_thousand_requests_at_once_are_each_answered_once(childr
     await child.until(lambda: len(child.messages) == count)
     assert [message["id"] for message in child.messages] == list(range(count))
     assert all(message["result"] == message["id"] for message in child.messages)
-
-
-async def test_waiting_requests_beyond_the_limit_are_answered_so_and_the_others_go_on(children: Start) -> None:
-    child = children("--max-in-flight", "10")
-    child.send(
-        *[request(number, "backend:restart") for number in range(1000)], cancel(0), request(1000, "backend:stop")
-    )
-    await child.until(lambda: len(child.messages) == 1001)
-    assert child.answered(0) == ["CANCELLED"]
-    assert [child.answered(number) for number in range(1, 10)] == [["response"]] * 9
-    assert all(child.answered(number) == ["TOO_MANY_REQUESTS"] for number in range(10, 1000))
-
-
-async def test_a_cancel_and_a_second_use_of_an_id(children: Start) -> None:
-    child = children()
-    child.send(
-        request(1, "backend:start"), request(1, "sidecar:ping"), cancel(1), cancel(1), request(1, "sidecar:ping")
-    )
-    await child.answers(3)
-    assert child.answered(1) == ["DUPLICATE_ID", "CANCELLED", "response"]
-
-
-async def test_somebodys_log_line_is_answered_with_its_text_and_ends_the_stream(children: Start) -> None:
-    child = children()
-    child.send(request(1, "sidecar:ping"), b"INFO: listening on port 5005\n")
-    assert await child.exit() == STATUS["framing"]
-    assert child.answered(1) == ["response"]
-    assert child.answered(None) == ["FRAME_ERROR"]
-    assert "INFO: listening on port 5005" in child.messages[-1]["error"]["message"]
 
 
 async def test_a_frame_above_the_limit_is_a_framing_error_and_one_at_the_limit_is_not(children: Start) -> None:
@@ -303,19 +261,6 @@ def test_a_file_that_ends_within_a_frame_is_answered_as_far_as_it_goes(tmp_path:
 
 def test_an_empty_file_is_done_at_once(tmp_path: Path) -> None:
     assert run_on_files(tmp_path, b"")[:2] == (STATUS["input_done"], [])
-
-
-def test_the_null_device_is_an_owner_that_is_gone() -> None:
-    done = subprocess.run(
-        COMMAND,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == STATUS["owner_lost"], done.stderr
 
 
 @pytest.mark.posix(reason="/dev/full is a full disk that every Linux has")
