@@ -72,6 +72,9 @@ test("every example is listed, with its README, and ships the sidecar", () => {
     assert.ok(fs.existsSync(path.join(EXAMPLES, name, "README.md")), name);
     const { build } = JSON.parse(fs.readFileSync(path.join(EXAMPLES, name, "package.json"), "utf8"));
     assert.deepEqual(build.asarUnpack, ["**/node_modules/electron-backend-sidecar-*/**"]);
+    // Not the backend's sources, its virtual environment, or a second copy of what extraResources takes.
+    const own = fs.readdirSync(path.join(EXAMPLES, name)).filter((file) => /\.(js|html)$/.test(file));
+    assert.deepEqual([...build.files].sort(), own);
   }
 });
 
