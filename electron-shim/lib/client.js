@@ -112,14 +112,14 @@ class Sidecar {
     this.#hello = hello;
     this.#calls.attach(connection, hello.maxInFlight);
     this.#subscriptions.reset(hello.events);
-    const { pingInterval, pingMisses } = this.#limits;
+    const { pingInterval, pingMisses, helloTimeout } = this.#limits;
     this.#watchdog = new Watchdog({
       interval: pingInterval,
       misses: pingMisses,
+      patience: helloTimeout,
       ping: () => this.#calls.call("sidecar:ping", [], { urgent: true }),
-      hung: () => {
-        const silence = (pingInterval * pingMisses) / 1000;
-        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar did not answer for ${silence} s and was killed`));
+      hung: (silence) => {
+        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar did not answer for ${silence / 1000} s and was killed`));
       },
     });
     for (const waiter of this.#helloWaiters.splice(0)) waiter.resolve();

@@ -29,7 +29,7 @@ export class SidecarError extends Error {
 
 /** All in milliseconds, except `pingMisses` and `restartAttempts`. */
 export interface Limits {
-  /** How long to wait for a started sidecar's first message (10 000). */
+  /** How long to wait for a started sidecar's first message, then for its first answer to a ping (60 000): a virus scanner may hold up both. */
   helloTimeout?: number;
   /** How long `close` and a quit wait before they kill the sidecar (30 000; its own stop may take up to 27 000). */
   closeTimeout?: number;

@@ -43,7 +43,7 @@ const MAX_TIMER = 2 ** 31 - 1; // Node turns a longer time into one millisecond
 const EXAMPLE = 'connect({ settings: { backend: { command: ["./my-backend", "--port", "{port}"] } } })';
 /** @type {Readonly<Record<"helloTimeout" | "closeTimeout" | "pingInterval" | "pingMisses" | "restartAttempts" | "restartWindow" | "restartDelay", number>>} */
 const DEFAULTS = Object.freeze({
-  helloTimeout: 10_000,
+  helloTimeout: 60_000, // a virus scanner may hold up the first start after an install
   closeTimeout: 30_000,
   pingInterval: 5_000,
   pingMisses: 3,

@@ -6,10 +6,12 @@ const AWAKE_TICKS = 12;
 /**
  * Pings the sidecar at every tick and calls `hung` once after `misses` unanswered ticks in a row. A tick that is late by more than a
  * whole interval means that this process itself was not running (the machine slept, or a computation blocked it): earlier
- * misses are then ignored.
+ * misses are then ignored. Until the first answer `patience` milliseconds count instead: a virus scanner may hold up what a sidecar
+ * loads after its hello.
  */
 class Watchdog {
   #interval;
+  #misses;
   #limit;
   #ping;
   #hung;
@@ -25,13 +27,15 @@ class Watchdog {
    * @param {object} options
    * @param {number} options.interval milliseconds
    * @param {number} options.misses
+   * @param {number} [options.patience]
    * @param {() => Promise<unknown>} options.ping settles, either way, when the sidecar answers
-   * @param {() => void} options.hung
+   * @param {(silence: number) => void} options.hung called with the milliseconds without an answer
    * @param {() => number} [options.now] monotonic milliseconds
    */
-  constructor({ interval, misses, ping, hung, now = () => performance.now() }) {
+  constructor({ interval, misses, patience = 0, ping, hung, now = () => performance.now() }) {
     this.#interval = interval;
-    this.#limit = misses;
+    this.#misses = misses;
+    this.#limit = Math.max(misses, patience / interval);
     this.#ping = ping;
     this.#hung = hung;
     this.#now = now;
@@ -52,13 +56,14 @@ class Watchdog {
     this.#missed = late || !this.#waiting ? 0 : this.#missed + 1;
     if (this.#missed >= this.#limit) {
       this.stop();
-      this.#hung();
+      this.#hung(this.#missed * this.#interval);
       return;
     }
     this.#waiting = true;
     const answered = () => {
       this.#waiting = false;
       this.#missed = 0;
+      this.#limit = this.#misses;
     };
     this.#ping().then(answered, answered);
   }

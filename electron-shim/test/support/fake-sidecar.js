@@ -65,6 +65,7 @@ const send = (/** @type {object} */ message) => process.stdout.write(frame(messa
 let buffered = Buffer.alloc(0);
 let inFlight = 0;
 let highest = 0;
+let pings = 0; // a deaf one answers the first
 /** @type {string[]} */
 const subscribed = [];
 /** @type {Set<number>} */
@@ -78,7 +79,7 @@ function serve(message) {
   }
   const { id, channel, args } = message;
   const answer = (/** @type {any} */ result) => send({ type: "response", id, result });
-  if (mode === "deaf" || (mode === "deafLater" && channel === "sidecar:shutdown")) return;
+  if ((mode === "deaf" && (channel !== "sidecar:ping" || pings++ > 0)) || (mode === "deafLater" && channel === "sidecar:shutdown")) return;
   if (channel === "sidecar:shutdown") {
     answer({ success: true });
     setTimeout(() => process.exit(mode === "shutdown75" ? 75 : 0), 10);
