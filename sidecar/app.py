@@ -34,7 +34,7 @@ from .rpc.server import Server
 from .settings.checks import require_command
 from .settings.load import Loaded, load
 from .settings.model import Paths, Settings
-from .settings.paths import resolve_paths
+from .settings.paths import changeable, resolve_paths
 from .supervisor import Supervisor
 from .supervisor.launcher import Launcher
 from .supervisor.record_keeper import RecordKeeper
@@ -89,7 +89,7 @@ class App:
     def __init__(self, boot: Boot, server: Server, loaded: Loaded, paths: Paths, *, started: float) -> None:
         settings = loaded.settings
         sandboxed = settings.sandbox.level != "off"
-        keep_within((paths.data, paths.logs, paths.temp, *settings.sandbox.write) if sandboxed else ())
+        keep_within(changeable(settings, paths))
         if boot.early is None and settings.backend.managed and settings.backend.autostart:
             announce_self(paths.data)
         reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown, sandboxed=sandboxed)

@@ -14,11 +14,11 @@ from typing import Any
 from .. import argv
 from ..core.terminal_text import without_controls
 from ..errors import SidecarError
-from ..process.platform.files import read_file, replace_file
+from ..process.platform.files import keep_within, read_file, replace_file
 from ..process.platform.machine import describe_system
 from ..settings.masking import Found, mask_text, secrets_of, secrets_of_command, spellings
 from ..settings.model import Settings
-from ..settings.paths import resolve_paths
+from ..settings.paths import changeable, resolve_paths
 from ..wire.observe import Check
 from .needed import settings_of
 from .sentences import as_json
@@ -38,6 +38,9 @@ class Bundle:
     def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:
         """``facts``: ``logs``, the folder, and ``info``, the answer of ``sidecar:info``; empty if no sidecar ran."""
         settings = settings_of(serve_words)
+        paths = resolve_paths(settings) if settings else None
+        if settings and paths:
+            keep_within(changeable(settings, paths))
         self._secrets = spellings(_secrets(serve_words, settings))
         self.texts: dict[str, str] = {}  # by name in the bundle
         self.masked: dict[str, Counter[str]] = {}  # name of a text → kind of secret → how often
@@ -47,7 +50,7 @@ class Bundle:
         config = _config(serve_words)
         if config:
             self._add("settings.toml", _tail(Path(config)))
-        logs = facts.get("logs") or (resolve_paths(settings).logs if settings else None)
+        logs = facts.get("logs") or (paths.logs if paths else None)
         for name, file in _logs(Path(logs)) if logs else ():
             self._add(f"logs/{name}", _tail(file))
         self.texts["masked.txt"] = self.summary()

@@ -18,6 +18,12 @@ def resolve_paths(settings: Settings) -> Paths:
     return Paths(*folders(settings))
 
 
+def changeable(settings: Settings, paths: Paths) -> tuple[str, ...]:
+    """The folders in which a sandboxed backend may replace anything by a link; none without a sandbox."""
+    sandbox = settings.sandbox
+    return (paths.data, paths.logs, paths.temp, *sandbox.write) if sandbox.level != "off" else ()
+
+
 def folders(settings: Settings) -> tuple[str, str, str]:
     """Data, logs and temp as absolute paths; none of them is created.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.console.bundle import Bundle
+from sidecar.process.platform import files
 from sidecar.settings.masking import mask_text
 
 
@@ -58,3 +60,16 @@ def test_a_bundle_says_before_it_is_written_what_it_masked_and_keeps_the_list(tm
     with zipfile.ZipFile(tmp_path / "support.zip") as archive:
         assert archive.read("masked.txt").decode() == bundle.summary()
         assert b"planted" not in archive.read("logs/sidecar.log")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the only system on which a sandbox is enforced")
+def test_a_sandboxed_backends_link_in_place_of_the_logs_puts_no_other_file_into_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_places", {})
+    for name in ("data", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other" / "sidecar-of-another-app.log").write_text("foreign line\n")
+    (tmp_path / "data" / "logs").symlink_to(tmp_path / "other")
+    words = ["--set", f"paths.data={tmp_path / 'data'}", "--set", "sandbox.level=standard", "--", "backend"]
+    assert not [text for text in Bundle([], {}, words).texts.values() if "foreign" in text]
