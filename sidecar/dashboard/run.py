@@ -22,6 +22,8 @@ from .limits import Limits
 from .link import Link
 from .server import make_app, page_files
 
+_CLIENTS_FAULTS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+
 
 def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
     """Serves until Ctrl+C; ``port`` 0 is any free one. Returns 0, or the sidecar's exit status. SidecarError: it does not start."""
@@ -81,8 +83,8 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Filters out errors for bytes that are not HTTP, which get status 400: any program on the machine could fill the terminal with them."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    """Filters out errors that a client causes, by bytes that are not HTTP or by vanishing: any program on the machine could fill the terminal with them."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _CLIENTS_FAULTS))
 
 
 def _open(address: str) -> None:

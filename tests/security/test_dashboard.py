@@ -112,6 +112,7 @@ HOSTILE = {
     "GET /socket HTTP/1.1\r\n{host}Origin: {origin}\r\n{socket}Sec-WebSocket-Protocol: {protocol}, key.\r\n\r\n": 401,
     "GET /session HTTP/1.1\r\n{host}Authorization: Bearer \xff\r\n\r\n": 401,
     "GET / HTTP/1.1\r\n{host}X: {long}\r\n\r\n": 400,
+    "GET / HTTP/1.1\r\n{host}Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc": 200,
     "\x16\x03\x01\x02\x00\x01\x00\x1b]52;c;eA==\x07\r\n\r\n": 400,
 }
 
