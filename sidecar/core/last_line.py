@@ -64,6 +64,8 @@ _EPILOGUE = r"Emitted 'error' event|^\(Use `node --trace|BEGIN failed--compilati
 # The stacks of Lua and Tcl, whose lines may name a function "error"
 _STACK = r"^stack traceback:$|^\s+\S.*: in (?:function |main chunk|upvalue |local |method |field |\?$)|^ +(?:while executing|invoked from within|\(file \".*\" line \d+\))$|^\"[^\"]*\"$"
 _FRAME = r"[\u2500-\u257f]+"  # box drawing: rich, Click's extensions and pretty tracebacks draw frames around errors
+_BOXED = r"[\u2502\u2503] (.*) [\u2502\u2503]"
+_COLUMNS = 80  # at which rich wraps output that goes to no terminal
 _USAGE = r"(?im)^[ \t]*usage:?\s+\S"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 
@@ -71,7 +73,7 @@ _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 def last_line(output: str) -> tuple[str, bool]:
     """Returns the last line that reports an error, else the last line (empty: none), and whether it does. An indented line counts only if no other fits."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
-    texts = map(readable, re.sub(_FRAME, "", shown).splitlines())
+    texts = map(readable, re.sub(_FRAME, "", _unwrapped(shown)).splitlines())
     lines = [line for text in texts for line in text.splitlines() if line.strip()]
     everything = [line for line in lines if not re.search(_CALM, line)] or lines
     lines = [line for line in lines if not re.search(f"{_EPILOGUE}|{_STACK}", line)] or lines
@@ -85,6 +87,26 @@ def last_line(output: str) -> tuple[str, bool]:
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
     text = found.strip().lstrip("\ufffd")  # from the byte order mark of UTF-16
     return text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]} …", bool(errors)
+
+
+def _unwrapped(text: str) -> str:
+    """Joins the lines that rich wrapped: outside of frames it leaves the space at which it did."""
+    joined: list[str] = []
+    last, width = "", 0  # what the line above shows, and the columns that it had; 0: it was not wrapped
+    for line in text.splitlines():
+        boxed = re.fullmatch(_BOXED, line) if len(line) >= _COLUMNS else None
+        shown = boxed[1].rstrip() if boxed else line
+        word = shown.partition(" ")[0]
+        if word and len(last) + 1 + len(word) > width > 0:
+            in_word = len(last) == width and " " not in last
+            joined[-1] += shown if in_word else f" {shown.rstrip()}"
+        else:
+            joined.append(shown)
+        last = shown.rstrip()
+        width = len(line) - 4 if boxed else _COLUMNS if line.endswith(" ") else 0
+        if width:
+            joined[-1] = joined[-1].rstrip()
+    return "\n".join(joined)
 
 
 def quote_last(output: str, *, only_errors: bool = False) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import pytest
 
 from sidecar.core.last_line import last_line, quote_last
@@ -85,6 +87,30 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
 )
 def test_the_last_line_that_reports_an_error(output: str, line: str) -> None:
     assert last_line(output) == (line, True)
+
+
+LONG = "Could not import the module 'shop.pages.orders.overview', because the package pandas is missing in this environment: /work/shop/.venv"
+PATH = "/very/long" * 20 + ": no such file"
+
+
+@pytest.mark.parametrize("lines", [wrap(LONG, 76), ["Cannot read", *wrap(PATH, 76)]])
+def test_a_line_that_rich_wrapped_is_quoted_whole(lines: list[str]) -> None:
+    frame = "\n".join(f"│ {line:76} │" for line in lines)
+    assert last_line(f"╭{'─' * 78}╮\n{frame}\n╰{'─' * 78}╯\n")[0] in {LONG, f"Cannot read {PATH}"}
+    assert last_line("\n".join([*(f"{line} " for line in wrap(LONG, 79)), "Bye."]))[0] == LONG
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        f"│ {'Error: no licence':76} │\n│ {'See the manual':76} │\n",
+        f"{'Error: no licence':12} \nSee the manual",
+        f"Error: no licence\n{'see ' * 18}\nthe manual\n",
+        "╭────────╮\n│ Error: no licence │\n│ See the manual    │\n",
+    ],
+)
+def test_a_line_that_fits_is_not_joined_with_the_next(output: str) -> None:
+    assert last_line(output) == ("Error: no licence", True)
 
 
 @pytest.mark.parametrize(
