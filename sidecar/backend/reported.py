@@ -20,6 +20,7 @@ _DEBUGGER = (
     r"(?:Debugger listening on wss?://|Listening for transport dt_socket at address: |API server listening at: |Debugger can attach via TCP/IP \(|\bdebugpy\b.*? --listen )"
     r"(?:\S*:)?(\d{1,5})\b"
 )
+_BEHIND = r"(?i)\bbackend\b[^/]{0,24}https?://"  # before the address behind a page, as Reflex prints it last
 _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) includes them
 
 
@@ -40,13 +41,13 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
     """Which of the ports ``among``, on all of which the backend listens, its output names as the server's; None if unclear.
 
     That is the port of the last address that ``pattern`` finds, else of the last HTTP address, else, unless ``pattern`` is None, the
-    only one of these numbers that is printed. Addresses of dashboards and metrics count only if there is no other; addresses of
-    other protocols, such as a debugger's (ws) or a database's, never count.
+    only one of these numbers that is printed. Addresses of dashboards and metrics, and of a backend, count only if there is no other;
+    addresses of other protocols, such as a debugger's (ws) or a database's, never count.
     """
     text = _plain(output)
     lines = re.split(r"[\r\n]+", text)
     lines.reverse()
-    lines.sort(key=lambda line: re.search(_SECONDARY, line) is not None)
+    lines.sort(key=lambda line: 2 if re.search(_SECONDARY, line) else re.search(_BEHIND, line) is not None)
     for each in (*((pattern,) if pattern is not None else ()), ANY_ADDRESS.replace("s?", ""), ANY_ADDRESS):
         found = (parse_reported(each, line, among) for line in lines)
         if (port := next(filter(None, found), None)) is not None:

@@ -94,6 +94,7 @@ ARGUMENTS = {
     "radicale": "--server-hosts {host}:{port}",
     "pypi-server": "--host {host} --port {port}",
     "serve": "--listen tcp://{host}:{port}",
+    "reflex": "--frontend-port {port}",
     "twistd": "--listen=tcp:{port}:interface={host}",
 }
 """A word of the command → the arguments that set that server's address; the first match counts."""

@@ -116,6 +116,9 @@ def test_an_additional_page_is_not_taken_for_the_server() -> None:
     assert printed_port(None, server, {3000, 3001}) == 3000
     assert printed_port(None, server, {3001}) == 3001
     assert printed_port(None, b"Metrics on http://0.0.0.0:9\nhttp://127.0.0.1:8/ui\n", {8, 9}) == 8
+    reflex = b"App running at: http://localhost:3000/\nBackend running at: http://0.0.0.0:8000\n"
+    assert printed_port(None, reflex, {3000, 8000}) == 3000
+    assert printed_port(None, reflex, {8000}) == 8000
 
 
 def test_a_debugger_and_a_database_are_distinguished_from_a_websocket_server() -> None:
