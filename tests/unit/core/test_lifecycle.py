@@ -199,20 +199,6 @@ def test_a_start_is_answered_when_ready_and_not_before() -> None:
     assert a.AnswerUp(Outcome.DONE) in story.send(e.Ready(1))
 
 
-def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
-    story = Story()
-    story.send(e.Start(Reason.AUTOSTART))
-    story.send(e.Ready(1))
-    assert a.TakeRung(1, Rung.REQUEST) in story.send(e.Restart())
-    assert [action for action in story.expire(Timer.LADDER) if not isinstance(action, a.Arm)] == [
-        a.TakeRung(1, Rung.INTERRUPT, 10)
-    ]
-    story.send(e.Exited(1, CLEAN))
-    assert a.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.send(e.Gone(1))
-    assert story.run == 2
-    assert a.AnswerUp(Outcome.DONE) in story.send(e.Ready(2))
-
-
 def test_a_start_that_asks_for_time_gets_at_least_that_and_never_less() -> None:
     story = Story()
     story.send(e.Start())
@@ -266,39 +252,6 @@ def test_a_stop_in_backoff_cancels_the_pending_restart() -> None:
     assert story.state is State.BACKOFF
     assert a.AnswerDown(Outcome.DONE) in story.send(e.Stop())
     assert (story.state, story.timers) == (State.STOPPED, {})
-
-
-def test_a_start_during_a_stop_waits_for_its_end() -> None:
-    story = Story()
-    story.up()
-    story.send(e.Stop())
-    assert story.send(e.Start()) == [a.Disarm(Timer.BACKOFF)]
-    actions = story.send(e.Gone(1))
-    assert a.AnswerDown(Outcome.DONE) in actions
-    assert a.Launch(2) in actions
-
-
-def test_no_new_run_before_the_old_tree_is_gone() -> None:
-    story = Story()
-    story.up()
-    assert not any(isinstance(action, a.Launch) for action in story.send(e.Exited(1, CRASH)))
-    assert a.Launch(2) in story.send(e.Gone(1))
-
-
-def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
-    story = Story()
-    story.up()
-    delays = []
-    for _ in range(4):
-        report = next(action for action in story.crash() if isinstance(action, a.ReportFailure))
-        delays.append(report.next_start_in)
-        if Timer.BACKOFF in story.timers:
-            story.expire(Timer.BACKOFF)
-        if story.state is State.STARTING:
-            story.send(e.Ready(story.run))
-    assert delays == [0, 5, 5, None]
-    assert story.state is State.FAILED
-    assert story.log[-1] == a.ReportFailure(4, Reason.CRASHED, 3, None, final=True)
 
 
 def test_a_crash_every_15_seconds_ends() -> None:
@@ -463,15 +416,6 @@ def test_facts_for_subscribers_are_passed_on_while_they_are_true() -> None:
     assert story.send(e.Providers(0, {})) == []
 
 
-def test_a_missing_command_fails_at_once_without_a_retry() -> None:
-    story = Story()
-    error = BackendNotFoundError("no such file")
-    story.send(e.Start())
-    actions = story.send(e.LaunchFailed(1, error, permanent=True))
-    assert a.AnswerUp(Outcome.LAUNCH_FAILED, error) in actions
-    assert (story.state, story.timers) == (State.FAILED, {})
-
-
 def test_a_process_that_comes_to_be_during_a_stop_gets_the_signal() -> None:
     story = Story()
     story.send(e.Start())
@@ -507,18 +451,6 @@ def test_a_launch_that_fails_after_its_stop_was_given_up_frees_the_place() -> No
     assert a.Launch(2) in story.send(e.Start())
 
 
-def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None:
-    """Until then the call waited for the next run."""
-    story = Story(restart=structs.replace(POLICY.restart, attempts=0))
-    story.send(e.Start())
-    story.send(e.Launched(1))
-    assert a.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
-    assert story.life.wants_up
-    actions = story.send(e.Gone(1))
-    assert story.state is State.FAILED
-    assert a.AnswerUp(Outcome.RESTARTS_EXHAUSTED) in actions
-
-
 def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
     story = Story()
     story.up()
@@ -540,16 +472,6 @@ def test_a_stop_without_time_for_an_end_is_a_kill_which_goes_out_before_the_anno
     assert Timer.LADDER in story.timers
     story.expire(Timer.LADDER)
     assert story.state is State.FAILED
-
-
-def test_a_kill_without_confirmation_ends_in_stop_failed() -> None:
-    story = Story()
-    story.up()
-    story.send(e.Stop())
-    for _ in range(3):
-        story.expire(Timer.LADDER)
-    assert story.state is State.FAILED
-    assert story.now == 1000 + 2 + 10 + 5
 
 
 def test_a_lost_owner_asks_and_interrupts_at_once_and_kills_after_1_5_seconds() -> None:
