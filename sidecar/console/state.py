@@ -151,10 +151,11 @@ def _identity(settings: Settings) -> tuple[str, About]:
         folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
     except OSError:  # our folder was removed: the sidecar reports that, unless the backend is named by its full path
         folder = os.environ.get("PWD", os.sep)
-    key = hashlib.sha256(msgspec.json.encode([[*map(_as_text, command)], _as_text(folder)])).hexdigest()[:8]
+    same = os.path.normcase(folder)  # on Windows terminals differ in the drive's case (microsoft/vscode#9448)
+    key = hashlib.sha256(msgspec.json.encode([[*map(_as_text, command)], _as_text(same)])).hexdigest()[:8]
     shown = [*map(_as_text, mask_command(command, secrets_of({**os.environ, **backend.env})))]
     words = [Path(word).name for word in shown if word and not word.startswith("-") and not re.search(r"\s", word)][:2]
-    readable = re.sub(r"[^\w.]+", "-", "-".join([Path(folder).name, *words]), flags=re.ASCII).strip("-.")
+    readable = re.sub(r"[^\w.]+", "-", "-".join([Path(same).name, *words]), flags=re.ASCII).strip("-.")
     return f"{readable[:_NAME_LENGTH]}-{key}", About(shown, _as_text(folder), time.time())
 
 

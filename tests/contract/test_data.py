@@ -61,6 +61,12 @@ def test_each_command_and_folder_has_its_own_state(home: Path) -> None:
     assert [crash["code"] for crash in crashes(home, "--data", failing["name"])] == [3]
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere it is another folder")
+def test_the_same_folder_in_another_spelling_has_the_same_state(home: Path) -> None:
+    assert sidecar(home, "doctor", "--start", "--", *FAILING).returncode == 1
+    assert [crash["code"] for crash in crashes(home, "--", *FAILING, cwd=Path(str(home).swapcase()))] == [3]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are Unicode")
 @pytest.mark.parametrize("bad", ["folder", *(pytest.param(it, marks=pytest.mark.slow) for it in ("command", "home"))])
 def test_a_name_that_is_not_utf_8_is_one_like_others(home: Path, bad: str) -> None:
