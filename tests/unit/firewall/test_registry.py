@@ -61,36 +61,6 @@ def test_no_rule(read: Read) -> None:
     assert names(read()) == ("no_rule", "no_rule", "no_rule")
 
 
-def test_allow(store: Store, read: Read) -> None:
-    store.rules("local", {"{id}": rule(profiles=())})
-    assert names(read()) == ("allowed", "allowed", "allowed")
-
-
-def test_block(store: Store, read: Read) -> None:
-    store.rules("local", {"{id}": rule("Block", profiles=())})
-    assert names(read()) == ("blocked", "blocked", "blocked")
-
-
-def test_both(store: Store, read: Read) -> None:
-    store.rules("local", {"a": rule("Allow", profiles=()), "b": rule("Block", profiles=["Public"])})
-    assert names(read()) == ("allowed", "allowed", "blocked")
-
-
-def test_disabled_rule(store: Store, read: Read) -> None:
-    store.rules("local", {"a": rule(active=False, profiles=())})
-    assert names(read()) == ("no_rule", "no_rule", "no_rule")
-
-
-def test_disabled_firewall(store: Store, read: Read) -> None:
-    store.settings("local", "StandardProfile", {"EnableFirewall": 0})
-    assert names(read()) == ("no_rule", "disabled", "no_rule")
-
-
-def test_wrong_profile(store: Store, read: Read) -> None:
-    store.rules("local", {"a": rule(profiles=["Domain"])})
-    assert names(read()) == ("allowed", "no_rule", "no_rule")
-
-
 def test_policy_overrides(store: Store, read: Read) -> None:
     store.rules("local", {"a": rule(profiles=())})
     store.rules("policy", {"gp": rule("Block", profiles=["Private"])})
@@ -101,12 +71,6 @@ def test_policy_overrides(store: Store, read: Read) -> None:
 def test_device_management_counts(store: Store, read: Read) -> None:
     store.rules("mdm", {"m": rule("Block", profiles=["Private"])})
     assert names(read()) == ("no_rule", "blocked", "no_rule")
-
-
-def test_merge_off(store: Store, read: Read) -> None:
-    store.rules("local", {"a": rule(profiles=())})
-    store.settings("policy", "PrivateProfile", {"AllowLocalPolicyMerge": 0})
-    assert names(read()) == ("allowed", "no_rule", "allowed")
 
 
 def test_the_pair_that_a_cancelled_prompt_leaves(store: Store, read: Read) -> None:
