@@ -14,7 +14,7 @@ from ..supervisor.stream import RunEnded, RunLaunching, RunStarted
 
 _STATUS_SECONDS = 0.1  # seconds between two that are shown; the newest always is
 _AT_ONCE = 16  # datagrams in one turn of the loop
-_PAUSE = 0.02  # seconds to wait after so many; meanwhile the kernel blocks the senders of more
+_PAUSE = 0.02  # seconds to wait after so many, or after looks at a huge tree; meanwhile the kernel blocks the senders of more
 
 
 class Notifications(Struct, eq=False):
@@ -87,19 +87,23 @@ class Notifications(Struct, eq=False):
         self._loop.add_reader(self.channel.fileno(), self._readable)
 
     def _readable(self) -> None:
-        if self._read(self._take) and self._pause is None:
+        wait = self._read(self._take)
+        if wait is not None and self._pause is None:
             self._loop.remove_reader(self.channel.fileno())
-            self._pause = self._loop.call_later(_PAUSE, self._resume)
+            self._pause = self._loop.call_later(wait, self._resume)
 
-    def _read(self, take: Callable[[Datagram], None]) -> bool:
-        """Passes some datagrams to ``take``; returns whether there may be more."""
+    def _read(self, take: Callable[[Datagram], None]) -> float | None:
+        """Passes some datagrams to ``take``; returns the seconds to wait before the next ones, None if there are none."""
         self._senders.clear()
+        begin = self._loop.time()
         for _ in range(_AT_ONCE):
             datagram = self.channel.receive(MAX_BYTES)
             if datagram is None:
-                return False
+                return None
             take(datagram)
-        return True
+            if self._loop.time() - begin > _PAUSE:
+                break
+        return max(_PAUSE, 4 * (self._loop.time() - begin))
 
     def _take(self, datagram: Datagram) -> None:
         pid = datagram.pid

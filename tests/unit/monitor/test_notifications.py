@@ -123,3 +123,26 @@ async def test_a_flood_leaves_the_loop_most_of_its_time(monkeypatch: pytest.Monk
     stream.publish(RunEnded(run))  # type: ignore[arg-type]  # a double
     os.close(read)
     os.close(write)
+
+
+async def test_senders_of_a_huge_tree_leave_the_loop_most_of_its_time(channel: Channel) -> None:
+    """For each sender it looked at the whole tree: thousands of processes, each with a notification, blocked it for seconds."""
+    now, waits = [0.0], []
+
+    def processes() -> list[Any]:
+        now[0] += 0.5
+        return []
+
+    loop: Any = SimpleNamespace(
+        time=lambda: now[0],
+        add_reader=lambda _descriptor, call: call(),
+        remove_reader=lambda _descriptor: None,
+        call_later=lambda seconds, _call: waits.append(seconds),
+    )
+    run = SimpleNamespace(number=1, process=SimpleNamespace(identity=SimpleNamespace(pid=NEW), processes=processes))
+    stream = Stream(lambda *_: None)
+    supervisor: Any = SimpleNamespace(stream=stream, run=run, post=pytest.fail)
+    Notifications(channel, supervisor, watchdog=0, mask=str, report=lambda _text: None, _loop=loop)  # type: ignore[arg-type]  # a double
+    channel.waiting.extend(Datagram(b"STATUS=x", NEW + 1 + number, False) for number in range(100))
+    stream.publish(RunStarted(run))  # type: ignore[arg-type]  # a double
+    assert (len(channel.waiting), waits) == (98, [2.0])
