@@ -66,7 +66,7 @@ _STACK = r"^stack traceback:$|^\s+\S.*: in (?:function |main chunk|upvalue |loca
 _FRAME = r"[\u2500-\u257f]+"  # box drawing: rich, Click's extensions and pretty tracebacks draw frames around errors
 _BOXED = r"[\u2502\u2503] (.*) [\u2502\u2503]"
 _COLUMNS = 80  # at which rich wraps output that goes to no terminal
-_USAGE = r"(?im)^[ \t]*usage:?\s+\S"
+_USAGE = r"(?im)^[ \t]*usage:?\s+\S|^[ \t]*(?:-h,? +)?--help[ \t]{2,}\S"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 
 

@@ -31,7 +31,7 @@ _FRAME = re.compile(r"^[ \t]+at (.+)$", re.MULTILINE)
 _PYTHON_FRAME = re.compile(r'^  File "(?!<frozen )([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
-_NODE_PLACE = re.compile(r"^(\S.*:\d+)\n(?:.*\n){1,6}?\n\Z", re.MULTILINE)
+_NODE_PLACE = re.compile(r"^(\S.*:\d+)\n(?:.*\n){1,6}?(?: *\^+)?\n\Z", re.MULTILINE)
 # Patterns of stack lines; compiled at first use, because only a crash report needs them.
 _DOTNET_STACK = r"(?m)^[ \t]+at (?P<function>.+?)(?: in .+:line \d+)?[ \t]*$"
 _JAVA_STACK = r"(?m)^[ \t]+at (?P<function>[^\s(]+)\("

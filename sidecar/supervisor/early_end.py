@@ -57,6 +57,7 @@ _FOREGROUND = {
     "supervisord": "supervisord -n",
     "apachectl": "apachectl -D FOREGROUND",
     "lighttpd": "lighttpd -D",
+    "php-fpm": "php-fpm -F",
     "hypnotoad": "hypnotoad -f",
     "twistd": "twistd -n",
     "circusd": "circusd without --daemon",
@@ -181,14 +182,15 @@ def _memory(used: int, allowed: int) -> Cause:
 
 
 def _daemon(run: Run) -> Cause:
-    names = ", ".join(f"{process.name} (pid {process.pid})" for process in run.forced[:5])
+    left = ", ".join(f"{process.name} (pid {process.pid})" for process in run.forced[:5])
     words = {Path(word).name for word in run.spec.command} if run.spec is not None else set()
-    programs = words | {process.name for process in run.forced}
+    names = words | {process.name for process in run.forced}
+    programs = names | {name.rstrip(".0123456789") for name in names}  # php-fpm8.2
     known = [how for program, how in _FOREGROUND.items() if program in programs]
     if run.spec is not None and not known:
         known = [f"{Path(run.spec.command[0]).name} without {word}" for word in run.spec.command if word in _BACKGROUND]
     ways = ", ".join(known or (_FOREGROUND[program] for program in _USUAL))
-    return _FOUND["daemonized"].filled(names=names, ways=ways)
+    return _FOUND["daemonized"].filled(names=left, ways=ways)
 
 
 def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
@@ -269,7 +271,8 @@ def _cut_off(run: Run) -> Cause | None:
 def _usage(run: Run) -> Cause | None:
     if run.ready_at is not None or not printed_usage(run.output) or _said(run) is not None:
         return None
-    return _script(run) or _FOUND["usage"].filled(said=say_last(run.output, only_errors=True))
+    unindented = re.sub(r"(?m)^[ \t].*$", "", run.output)  # the rest describes options, in words such as "fatal"
+    return _script(run) or _FOUND["usage"].filled(said=say_last(unindented, only_errors=True))
 
 
 def _not_on_path(run: Run) -> Cause | None:

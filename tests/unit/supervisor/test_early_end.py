@@ -93,6 +93,7 @@ def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_meas
         ),
         (("./start.sh",), "nginx", 'Run it in the foreground: nginx -g "daemon off;"; a script'),
         (("/usr/bin/memcached", "-d", "-p", "5"), "memcached", "foreground: memcached without -d; a script"),
+        (("/usr/sbin/php-fpm8.2",), "php-fpm8.2", "foreground: php-fpm -F; a script"),
         (("./start.sh",), "own", "redis-server --daemonize no, gunicorn without --daemon"),
     ],
 )
@@ -263,6 +264,19 @@ def test_a_program_that_printed_its_usage_is_said_to_lack_an_argument(tmp_path: 
     assert "Its last error: app: error: the following arguments are required: --port" in why.cause
     assert "backend.command" in why.remedy
     assert explain_early_end(ended(cwd=tmp_path, ready=True, output=said), Settings()) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "  shop  v6.0.5\n  shop [command] [...flags]\n\n  Global Flags\n    --silent  Show no errors.\n      --help  Show this help message.\n",
+        "Usage:\n  shop start FILE\n  -l, --log-level\n      Log level (default to fatal)\n",
+    ],
+)
+def test_what_a_help_says_about_an_option_is_not_the_error(tmp_path: Path, said: str) -> None:
+    why = explain_early_end(ended(cwd=tmp_path, code=0, output=said), Settings())
+    assert why.kind == "usage"
+    assert why.cause == "It printed its usage and exited: an argument is missing or wrong."
 
 
 @pytest.mark.parametrize("code", [0, 2])
