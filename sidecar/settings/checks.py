@@ -80,7 +80,7 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
         if check is not _address or "backend.url" not in bad:
             yield from (f"{origins.get(name, 'profile')}: {name} {what}" for name, what in check(settings))
     if settings.health.watchdog and not settings.backend.notify:
-        yield "health.watchdog is set and backend.notify is false; allowed: both, or neither"
+        yield "health.watchdog is set, which needs backend.notify = true"
 
 
 def _address(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -387,7 +387,7 @@ class TestWhatABackendIsHanded:
             (["backend.socket=pass", "backend.port=reported"], 'allowed with it: backend.port = "auto" or a number'),
             (["backend.socket=pass", *WATCHED], "this needs a backend that the sidecar starts"),
             (["backend.notify=true", *WATCHED], "backend.notify is set and backend.managed is false"),
-            (["health.watchdog=5"], "health.watchdog is set and backend.notify is false"),
+            (["health.watchdog=5"], "health.watchdog is set, which needs backend.notify = true"),
         ],
     )
     def test_fits_how_it_is_started(self, overrides: list[str], says: str) -> None:
