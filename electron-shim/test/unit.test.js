@@ -264,6 +264,20 @@ test("a page's call waits only a limited time for a sidecar without hello, and f
   assert.equal((await answers.answer({}, "backend:status", [])).running, false);
 });
 
+test("a page that waits for the backend also waits for a sidecar that is held up at its start", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  /** @type {(value?: unknown) => void} */
+  let start = () => {};
+  const hello = { channels: ["backend:waitForReady"], maxInFlight: 8 };
+  /** @type {any} */
+  const sidecar = { hello: null, whenReady: () => new Promise((resolve) => (start = resolve)), call: async () => "ready" };
+  const answer = new Answers({ sidecar, bootstrap: emptyBootstrap }).answer({}, "backend:waitForReady", []);
+  t.mock.timers.tick(60_000); // other calls have failed by now
+  sidecar.hello = hello;
+  start();
+  assert.equal(await answer, "ready");
+});
+
 test("a known address is kept while the backend is down", () => {
   const change = { state: "STARTING", previous: "STOPPED", reason: "requested", pid: null, port: 5, url: "http://127.0.0.1:5", time: "" };
   const starting = applyState(emptyBootstrap(), /** @type {any} */ (change));

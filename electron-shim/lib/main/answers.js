@@ -4,7 +4,7 @@ const { SidecarError } = require("../client/errors.js");
 const { checkArgs } = require("../client/values.js");
 const { FAILURES, LEGACY_CHANNELS } = require("../names.js");
 
-// How long a page's call waits for a sidecar that is still starting.
+// How long a page's call waits for a sidecar that is still starting; one that waits for the backend waits until it has started or failed.
 const HELLO_WAIT_MS = 10_000;
 // Limits on a page's unanswered calls and on the size of one call's arguments, because this process keeps them until they are
 // answered. No channel for pages needs more than a few hundred bytes.
@@ -68,7 +68,7 @@ class Answers {
     this.#pages.set(sender, page);
     page.waiting += 1;
     try {
-      await this.#hello();
+      await (channel === "backend:waitForReady" ? this.#sidecar.whenReady() : this.#hello());
       if (!this.#sidecar.hello?.channels.includes(channel)) {
         throw new SidecarError("UNKNOWN_CHANNEL", `The running sidecar has no channel ${channel}`, { hint: "Update the sidecar." });
       }
