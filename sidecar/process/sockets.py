@@ -4,7 +4,7 @@ import errno
 import itertools
 import os
 import sys
-from collections.abc import Callable, Collection, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ..core.cause import Cause
@@ -24,6 +24,8 @@ _answered: list[bool] = []  # once netlink has answered
 _UNIX_ROW = r"(?am)^[0-9A-Fa-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d{1,20}) (.+)$"
 # Descriptors of one process: a look at half a million, which any program may open, would hold the event loop for ten seconds.
 _MAX_DESCRIPTORS = 8192
+_ANY_NUMBER = itertools.repeat(None)
+_MAX_OF_TREE = 4 * _MAX_DESCRIPTORS  # of all its processes: a thousand may each have as many as one
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
@@ -40,18 +42,24 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """Returns the sockets on which these processes listen, each with the last process that holds it; None if one may not be inspected."""
+    """Returns the sockets on which these processes listen, each with the last process that holds it; None if one may not be inspected.
+
+    Of a huge number of descriptors only those of the first processes are looked at; None if these do not listen.
+    """
     try:
         listening, describe, port_of = _listening()
     except OSError:  # no descriptor is left to look with
         return None
     found: dict[int, ListeningSocket] = {}
+    left = iter(range(_MAX_OF_TREE))
     for pid in pids:
-        inodes = _held_by(pid, listening)
+        inodes = _held_by(pid, listening, left)
         if inodes is None:
             return None
         for inode in inodes:
             found[inode] = describe(listening[inode])._replace(pid=pid)
+        if next(left, None) is None:
+            return list(found.values()) or None
     others = {port_of(one) for inode, one in listening.items() if inode not in found} if found else set()
     return [one._replace(shared=one.port in others) for one in found.values()]
 
@@ -141,17 +149,18 @@ def parse_address(text: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
-def _held_by(pid: int, wanted: Container[int]) -> list[int] | None:
+def _held_by(pid: int, wanted: Container[int], left: Iterable[Any] = _ANY_NUMBER) -> list[int] | None:
     """Returns which of the sockets a process holds, by inode; empty if it has ended, None if it cannot be inspected.
 
-    Of a huge number of descriptors only the lowest are looked at; None if these do not include a wanted one.
+    Of a huge number of descriptors only the lowest are looked at; None if these do not include a wanted one. ``left``: an item for
+    each descriptor that may still be looked at.
     """
     try:
         folder = f"{PROC}/{pid}/fd"
-        names = _lowest(folder)
+        names = _lowest(folder, left)
         if not names:  # a main thread that has ended shows no descriptors; any living thread has them all
             folder = f"{PROC}/{pid}/task/{max(map(int, os.listdir(f'{PROC}/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - names are all that is needed
-            names = _lowest(folder)
+            names = _lowest(folder, left)
         found = [inode for inode in _read_socket_links(folder, names) if inode in wanted]
     except (FileNotFoundError, ProcessLookupError):
         return []
@@ -160,9 +169,9 @@ def _held_by(pid: int, wanted: Container[int]) -> list[int] | None:
     return found if found or len(names) < _MAX_DESCRIPTORS else None
 
 
-def _lowest(folder: str) -> list[str]:
+def _lowest(folder: str, left: Iterable[Any]) -> list[str]:
     with os.scandir(folder) as entries:
-        return [entry.name for entry in itertools.islice(entries, _MAX_DESCRIPTORS)]
+        return [entry.name for entry, _ in itertools.islice(zip(entries, left), _MAX_DESCRIPTORS)]  # noqa: B905
 
 
 def _read_socket_links(folder: str, names: list[str]) -> Iterator[int]:

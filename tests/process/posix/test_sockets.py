@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -293,9 +294,39 @@ def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_process_that_ends_between_two_looks_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "_lowest", lambda _folder: [])
+    monkeypatch.setattr(sockets, "_lowest", lambda *_: [])
     monkeypatch.setattr(os, "listdir", lambda _folder: [])  # as of one that is being taken apart
     assert sockets._held_by(os.getpid(), range(1 << 40)) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+def test_of_a_tree_with_a_huge_number_of_descriptors_the_first_processes_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thousand processes of 8192 descriptors each held the event loop for a minute."""
+    assert sockets._MAX_OF_TREE <= 40_000
+    looked: list[int] = []
+
+    def read(_folder: str, names: list[str]) -> list[int]:
+        looked.append(len(names))
+        return [5, 7]
+
+    def listening(*inodes: int) -> Any:
+        return lambda: ({inode: inode for inode in inodes}, lambda inode: ListeningSocket("::1", inode, None), int)
+
+    monkeypatch.setattr(sockets, "_MAX_DESCRIPTORS", 100)
+    monkeypatch.setattr(sockets, "_MAX_OF_TREE", 250)
+    monkeypatch.setattr(sockets, "_read_socket_links", read)
+    kept = [os.dup(0) for _ in range(100)]
+    try:
+        for inodes, ports in (((5, 7, 8), [5, 7]), ((6,), [])):
+            monkeypatch.setattr(sockets, "_listening", listening(*inodes))
+            looked.clear()
+            assert [one.port for one in find_listeners_of([os.getpid()] * 1000) or ()] == ports
+            assert sum(looked) <= 250
+    finally:
+        for fd in kept:
+            os.close(fd)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
