@@ -1,6 +1,7 @@
 """``python -m sidecar`` and the console script: starts ``serve`` directly, anything else through the command-line library."""
 
 import gc
+import os
 import sys
 
 # Thousands of objects are created before the first answer, and all of them stay: collecting garbage among them takes
@@ -14,6 +15,8 @@ from .boot import serve  # noqa: E402
 def main() -> int:
     """Runs the command; returns the exit status. ``serve`` does not return."""
     argv = sys.argv[1:]
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]  # os.path.expanduser takes / for it, and the user's real folder if it is unset
     if getattr(sys, "frozen", False):
         from .frozen import shed_loader
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import clean_environment, run_sidecar, run_sidecar_here, sidecar_command
+from tests.support.launch import clean_environment, run, run_sidecar, run_sidecar_here, sidecar_command
 
 FAILING = script_backend("import sys; print('Error: no licence'); sys.exit(3)")
 
@@ -31,6 +31,12 @@ def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, st
 
 def sidecar(home: Path, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Any:
     return run_sidecar_here(*words, env=environment(home, env), cwd=cwd or home)
+
+
+def test_an_empty_home_is_not_the_root_folder(home: Path) -> None:
+    program = "import os; from sidecar.__main__ import main; main(); print(os.path.expanduser('~'))"
+    done = run([sys.executable, "-c", program, "--version"], env=environment(home, {"HOME": ""}))
+    assert done.stdout.split()[-1] == pytest.importorskip("pwd").getpwuid(os.getuid()).pw_dir  # Windows has no HOME
 
 
 def states(home: Path) -> list[dict[str, Any]]:
