@@ -30,6 +30,22 @@ rule_files: [{alerts}]
 scrape_configs: [{{job_name: node, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}]
 """
 
+FILES_TEST = """
+rule_files: [{alerts}]
+tests:
+  - interval: 15s
+    input_series:
+      - {{series: 'backend_sidecar_info{{sidecar="dead"}}', values: 1x20}}
+      - {{series: 'backend_sidecar_info{{sidecar="alive"}}', values: 1x20}}
+      - {{series: 'node_textfile_mtime_seconds{{file="/x/dead.prom"}}', values: 0x20}}
+      - {{series: 'node_textfile_mtime_seconds{{file="/x/alive.prom"}}', values: 0+15x20}}
+      - {{series: 'node_textfile_mtime_seconds{{file="/x/apt.prom"}}', values: 0x20}}
+    promql_expr_test:
+      - expr: ALERTS{{alertname="SidecarGone"}}
+        eval_time: 4m
+        exp_samples: [{{labels: 'ALERTS{{alertname="SidecarGone", alertstate="firing", file="/x/dead.prom", sidecar="dead"}}', value: 1}}]
+"""
+
 pytestmark = pytest.mark.posix(reason="tests/programs/install is for POSIX")
 
 
@@ -115,6 +131,14 @@ async def test_promtool_finds_nothing_in_the_rules_and_in_the_file(tmp_path: Pat
         text = file.read_bytes()
     done = subprocess.run([PROGRAMS / "promtool", "check", "metrics"], input=text, check=False, capture_output=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+@installed(PROGRAMS / "promtool")
+def test_an_old_file_of_another_program_does_not_alert(tmp_path: Path) -> None:
+    test = tmp_path / "test.yml"
+    test.write_text(FILES_TEST.format(alerts=ALERTS))
+    done = subprocess.run([PROGRAMS / "promtool", "test", "rules", test], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @installed(
