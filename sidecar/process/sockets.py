@@ -22,6 +22,7 @@ _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
 # Flags, inode and path. A path is any user's text, and may itself contain line breaks.
 _UNIX_ROW = r"(?am)^[0-9A-Fa-f]+: [0-9A-F]{8} [0-9A-F]{8} ([0-9A-F]{8}) [0-9A-F]{4} [0-9A-F]{2} +(\d{1,20}) (.+)$"
+_DEBUGGING = "/dotnet-diagnostic-"  # every .NET program listens there, for dotnet-trace and others
 # Descriptors of one process: a look at half a million, which any program may open, would hold the event loop for ten seconds.
 _MAX_DESCRIPTORS = 8192
 _ANY_NUMBER = itertools.repeat(None)
@@ -82,7 +83,7 @@ def find_unix_socket(pids: Collection[int]) -> str:
             rows = re.findall(_UNIX_ROW, file.read())
     except OSError:
         return ""
-    named = {int(inode): path for flags, inode, path in rows if int(flags, 16) & _ACCEPTS}
+    named = {int(inode): path for flags, inode, path in rows if int(flags, 16) & _ACCEPTS and _DEBUGGING not in path}
     return next((named[inode] for pid in pids for inode in _held_by(pid, named) or ()), "")
 
 

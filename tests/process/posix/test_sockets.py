@@ -85,6 +85,14 @@ def test_a_unix_socket_counts_from_when_it_listens(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
+def test_dotnets_debugging_socket_does_not_count(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{tmp_path}/dotnet-diagnostic-1-2-socket")
+        server.listen()
+        assert find_unix_socket([os.getpid()]) in {"", f"@{os.getpid()}"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
 @pytest.mark.parametrize(
     "name", ["a b c zz e f g h", "1: 1 1 10000 1 1 x /p", "1: 00000002 00000000 00010000 0001 01 1x /p"]
 )
