@@ -77,7 +77,7 @@ def find_command(
 
 
 def in_folder(message: str, cwd: str) -> str:
-    return f"{message} (working folder: {cwd})"
+    return f"{message.removesuffix('.')} (working folder: {cwd})"
 
 
 def candidates(settings: Settings, beside: str, working_directory: str, platform: str) -> Iterator[str]:

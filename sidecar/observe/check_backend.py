@@ -13,6 +13,7 @@ from ..errors import PAGES, HttpFailedError
 from ..log import log
 from ..plain import capitalised
 from ..process.platform.ports import HAS_NOTIFICATIONS
+from ..settings.texts import named
 from ..threads import in_thread
 from ..wire.messages import FirewallCheck
 from ..wire.observe import Check, Crash
@@ -66,8 +67,9 @@ def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedE
         return Check("health", "unknown", "The backend isn't running, so its health wasn't checked")
     wrong = {setting: (path, error) for setting, path in endpoints.items() if (error := answers[path]) is not None}
     if not wrong:
-        return Check("health", "ok", f"The backend is healthy: {', '.join(dict.fromkeys(endpoints.values()))}")
-    seen = dict.fromkeys(_describe(path, error) for path, error in wrong.values())
+        paths = ", ".join(map(named, dict.fromkeys(endpoints.values())))
+        return Check("health", "ok", f"The backend is healthy: {paths}")
+    seen = dict.fromkeys(_describe(named(path), error) for path, error in wrong.values())
     missing = [setting for setting, (_, error) in wrong.items() if error.status == 404]
     remedy = "Check the backend's last output; if that does not help, restart it."
     if missing:

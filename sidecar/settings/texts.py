@@ -18,6 +18,11 @@ SECONDS: dict[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 BYTES: dict[str, float] = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
+def named(path: str) -> str:
+    """An endpoint's path for a message."""
+    return " or ".join(HEALTH_PATHS) if path == AUTO_PATH else path
+
+
 def quantity(text: str, units: dict[str, float]) -> float | None:
     """The value of a number with a unit, such as ``20s`` or ``1.5 GiB``; None for any other text."""
     number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

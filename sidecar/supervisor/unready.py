@@ -11,7 +11,7 @@ from ..process.base import ListeningSocket
 from ..process.platform.ports import CHOSEN_BY_SYSTEM, HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port, port_in_command
-from ..settings.texts import AUTO_PATH, HEALTH_PATHS
+from ..settings.texts import named
 from .run import Run, is_reached, places_of
 
 _PATTERN = "If its output contains the address, correct backend.reported_pattern."
@@ -115,13 +115,9 @@ def what_was_denied(run: Run) -> Cause | None:
 def explain_hung(run: Run, settings: Settings) -> Cause:
     """Explains why a run that was ready counts as hung: it stopped answering, lost its port, or its watchdog says so."""
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
-    facts = {"why": run.hung or run.lost, "failures": health.failures, "path": _named(path)}
+    facts = {"why": run.hung or run.lost, "failures": health.failures, "path": named(path)}
     kind = "watchdog" if run.hung else "lost" if run.lost else "hung"
     return _FOUND[kind].filled(**facts, seconds=health.probe_timeout)
-
-
-def _named(path: str) -> str:
-    return " or ".join(HEALTH_PATHS) if path == AUTO_PATH else path
 
 
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
@@ -142,7 +138,7 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
         kind = "unreported" if not listening else "unmatched" if run.output else "silent"
         return _FOUND[kind].filled(where=places_of(listening or ()))
     if last_answer is not None:
-        path = _named(backend.live_path)
+        path = named(backend.live_path)
         facts = {"status": last_answer.status, "location": last_answer.location, "error": last_answer.error}
         return _FOUND[_judge(last_answer)].filled(port=port, path=path, **facts)
     if listening:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backend.command import BackendCommand, candidates, find_command, sidecar_folder
+from sidecar.backend.command import BackendCommand, candidates, find_command, in_folder, sidecar_folder
 from sidecar.backend.environment import fill
 from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
 from sidecar.process.executability import not_on_path
@@ -84,6 +84,10 @@ def test_a_program_where_an_installer_put_it_and_not_on_path_is_pointed_out(
         find(["no-such-tool"], tmp_path)
     assert str(newest).lower() in caught.value.message.lower()
     assert "does not have the PATH of a terminal" in (caught.value.hint or "")
+
+
+def test_the_working_folder_is_part_of_the_sentence() -> None:
+    assert in_folder("Nothing listens.", "/app") == "Nothing listens (working folder: /app)"
 
 
 def test_what_cannot_be_started_names_the_working_folder(tmp_path: Path) -> None:

@@ -332,6 +332,8 @@ HEALTH = {"live_path": "/live", "health_path": "/live", "ready_path": "/ready"}
         ({}, None, "ok", "No health endpoint"),
         (HEALTH, None, "unknown", "isn't running"),
         (HEALTH, {"/live": None, "/ready": None}, "ok", "/live, /ready"),
+        ({"live_path": "auto"}, {"auto": None}, "ok", "healthy: /health or /healthz"),
+        ({"live_path": "auto"}, {"auto": UNAVAILABLE}, "failed", "/health or /healthz answers status 503"),
         (HEALTH, {"/live": None, "/ready": UNAVAILABLE}, "warning", "/ready answers status 503"),
         (HEALTH, {"/live": NOT_FOUND, "/ready": None}, "failed", "it has no /live"),
         (HEALTH, {"/live": SILENT, "/ready": None}, "failed", "/live does not answer (no)"),
