@@ -121,6 +121,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "json of .NET": lambda text: '"' + re.sub(r"[\"&'+<>\\]|[^ -~]", _unit, text) + '"',
     "html": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     "address": quote,
+    "address in an address": lambda text: quote(quote(text, safe=""), safe=""),
     "address of .NET Framework": lambda text: re.sub("%..", lambda part: part[0].lower(), quote_plus(text)),
     "capitals": str.upper,
     "small letters": str.lower,

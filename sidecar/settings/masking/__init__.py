@@ -106,6 +106,7 @@ def spellings(secrets: Iterable[str]) -> list[str]:
         text = raw.decode("utf-8", "replace")  # as a log shows bytes that are not UTF-8
         json = msgspec.json.encode(text).decode()[1:-1]
         quoted = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+        quoted |= {quote(one, safe="") for one in quoted}  # in an address that is a parameter of another
         lower = {_PERCENT.sub(lambda part: part[0].lower(), one) for one in quoted}  # as .NET Framework writes it
         ascii_json = _NOT_ASCII.sub(_escaped, json)
         net_json = _ESCAPED_BY_NET.sub(lambda one: _escaped(one).upper().replace("U", "u"), json.replace('\\"', '"'))
