@@ -350,6 +350,18 @@ const senders = ({ development = false, allowedOrigins } = {}) => {
   return { refusal: (/** @type {any} */ event) => refusal(event), warnings };
 };
 
+test("a frame that was disposed is refused, without the advice to allow the origin of opaque pages", () => {
+  const { refusal, warnings } = senders();
+  const disposed = () => {
+    throw new Error("Render frame was disposed before WebFrameMain could be accessed");
+  };
+  const frame = Object.defineProperties({}, { origin: { get: disposed }, url: { get: disposed } });
+  assert.match(refusal({ sender: {}, senderFrame: frame }) ?? "", /not allowed/);
+  assert.deepEqual(warnings, []);
+  refusal({ sender: {}, senderFrame: { origin: "null", url: "data:text/html," } });
+  assert.equal(warnings.length, 1);
+});
+
 for (const [origin, development, allowed] of /** @type {Array<[string, boolean, boolean]>} */ ([
   ["file://", false, true],
   ["http://127.0.0.1:5", false, true],

@@ -28,6 +28,7 @@ function createSenderCheck({ development, allowedOrigins, backendOrigin, warn })
    * @param {string} url
    */
   function warnOnce(origin, url) {
+    if (origin === "null" && !url) return; // a disposed frame: to allow its origin would let in sandboxed and data: pages
     if (warned.has(origin) || warned.size >= 10) return; // a page can invent origins
     warned.add(origin);
     const { protocol } = parsed(url) ?? { protocol: "" };
