@@ -73,7 +73,7 @@ _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 def last_line(output: str) -> tuple[str, bool]:
     """Returns the last line that reports an error, else the last line (empty: none), and whether it does. An indented line counts only if no other fits."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
-    texts = map(readable, re.sub(_FRAME, "", _unwrapped(shown)).splitlines())
+    texts = map(readable, re.sub(_FRAME, "", unwrapped(shown)).splitlines())
     lines = [line for text in texts for line in text.splitlines() if line.strip()]
     everything = [line for line in lines if not re.search(_CALM, line)] or lines
     lines = [line for line in lines if not re.search(f"{_EPILOGUE}|{_STACK}", line)] or lines
@@ -89,11 +89,11 @@ def last_line(output: str) -> tuple[str, bool]:
     return text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]} …", bool(errors)
 
 
-def _unwrapped(text: str) -> str:
-    """Joins the lines that rich wrapped: outside of frames it leaves the space at which it did."""
+def unwrapped(text: str) -> str:
+    """Removes the frames that rich draws, and joins the lines that it wrapped: outside of frames it leaves the space at which it did."""
     joined: list[str] = []
     last, width = "", 0  # what the line above shows, and the columns that it had; 0: it was not wrapped
-    for line in text.splitlines():
+    for line in text.split("\n"):
         boxed = re.fullmatch(_BOXED, line) if len(line) >= _COLUMNS else None
         shown = boxed[1].rstrip() if boxed else line
         word = shown.partition(" ")[0]
@@ -103,7 +103,7 @@ def _unwrapped(text: str) -> str:
         else:
             joined.append(shown)
         last = shown.rstrip()
-        width = len(line) - 4 if boxed else _COLUMNS if line.endswith(" ") else 0
+        width = len(line) - 4 if boxed else _COLUMNS if line.endswith(" ") and len(line) <= _COLUMNS else 0
         if width:
             joined[-1] = joined[-1].rstrip()
     return "\n".join(joined)

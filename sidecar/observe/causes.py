@@ -10,7 +10,7 @@ from functools import lru_cache
 from ..core.bind_failure import any_bind_failure
 from ..core.cause import Cause
 from ..core.exit_status import ExitStatus, signal_name
-from ..core.last_line import quote_last, readable
+from ..core.last_line import quote_last, readable, unwrapped
 from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
 from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find, find_logged
@@ -112,8 +112,8 @@ def _read(output: str) -> tuple[str, Fatal | None]:
 
 
 def _plain(output: str) -> str:
-    """The output with Unix line ends and JSON records as text, without survived errors and the line prefixes of process managers."""
-    text = re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
+    """The output with Unix line ends and JSON records as text, without frames, survived errors and the line prefixes of process managers."""
+    text = unwrapped(re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE))
     text = "\n".join(map(_with_record, text.split("\n"))) if '{"' in text else text
     return text[:-LAST_WORDS] + re.sub(_SURVIVED, "", text[-LAST_WORDS:])
 

@@ -106,6 +106,7 @@ def test_a_line_that_rich_wrapped_is_quoted_whole(lines: list[str]) -> None:
         f"│ {'Error: no licence':76} │\n│ {'See the manual':76} │\n",
         f"{'Error: no licence':12} \nSee the manual",
         f"Error: no licence\n{'see ' * 18}\nthe manual\n",
+        f"{'an earlier line ' * 6}\nError: no licence\n",
         "╭────────╮\n│ Error: no licence │\n│ See the manual    │\n",
     ],
 )

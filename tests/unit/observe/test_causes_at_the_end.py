@@ -421,6 +421,7 @@ SAID = [
     ("configuration", ExitStatus(code=70), "ERROR: Syntax error on line 1\nUnable to parse config file. Not starting.\n", "Syntax error on line 1."),
     ("configuration", ExitStatus(code=3), "1795943283: Error: Unknown configuration variable \"listner\".\n1795943283: Error found at bad/mosquitto.conf:1.\n", "variable \"listner\""),
     ("configuration", ExitStatus(code=255), "2026-11-29T09:08:37.203Z 20452 20452 f989fb0c ERROR (shrpx_config.cc:4186) Unknown option: frontennd\n2026-11-29T09:08:37.203Z 20452 20452 f989fb0c FATAL (shrpx.cc:3523) Failed to load configuration from n.conf\n", "Unknown option: frontennd."),
+    ("argument", ONE, f"╭─ Error {'─' * 70}╮\n│ {'Unknown option: --bad.':76} │\n╰{'─' * 78}╯\n", "arguments: Unknown option: --bad."),
     ("configuration", ONE, "nginx: [emerg] \"listen\" directive is not allowed here in /app/n.conf:3\n", "/app/n.conf:3"),
     ("configuration", ONE, "[C ServerApp] Bad config encountered during initialization: The 'port' trait of a ServerApp instance expected an int, not the str 'abc'.\n", "'port' trait"),
     ("shared_memory", ONE, "FATAL:  could not create shared memory segment: No space left on device\n", "shared memory"),
