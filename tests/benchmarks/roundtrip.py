@@ -19,7 +19,6 @@ from .figures import Figure, Scale, Skipped, alternate, quantile, rows
 from .rig import CAN_PIN, Sidecar, environment, helper, on_one_core
 
 SHIM = ROOT / "electron-shim"
-OURS = "client.js → sidecar"
 
 
 class Load(NamedTuple):

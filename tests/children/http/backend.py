@@ -26,20 +26,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 OPTIONS: dict[str, Any] = {
-    "port": "",  # empty: from the environment, as in ASP.NET Core
+    "port": 0,
     "listen-address": "127.0.0.1",
     "listen-delay": 0.0,  # seconds until the port opens
-    "bind-fails-after": 0.0,  # seconds until a failed bind is noticed
     "say": "",  # a line on stderr at startup
     "say-stdout": "",
     "exit-before-listening": -1,  # exit status
-    "crash": "",  # exception, abort, kill, segfault or an exit status
+    "crash": "",  # exception, abort, kill or an exit status
     "crash-after": -1.0,  # seconds after the port opened
-    "crash-when": "",  # a file: it crashes so only while that exists, and removes the file
     "live-delay": 0.0,  # seconds for which /health/live is 503
     "live-status": 200,
-    "health-status": 200,  # /health/live too: the aura profile's live and health path are the same one
-    "ready-status": 200,
     "answer-delay": 0.0,  # seconds before every answer
     "hang": False,  # accepts and answers nothing
     "no-shutdown-endpoint": False,
@@ -47,12 +43,8 @@ OPTIONS: dict[str, Any] = {
     "ignore-sigterm": False,
     "stop-delay": 0.0,
     "stop-when": "",  # a file: it stops only once that exists
-    "drain-timeout": 30.0,  # how long an open event stream may delay a graceful stop
-    "exit-status": 0,  # of a graceful stop
     "flood": 0,  # bytes written to stdout from the start
-    "flood-stderr": 0,
-    "children": "",  # plain, quiet, grandchild, daemon: one of that kind at startup
-    "announce": False,  # prints "Now listening on: …", as Kestrel does
+    "children": "",  # plain, quiet, daemon: one of that kind at startup
     "info-status": 200,
     "body": "",  # what the info endpoint answers instead, as text
     "body-bytes": 0,  # size of the info endpoint's answer instead
@@ -76,10 +68,9 @@ class Backend:
         self.online = True
         self.hang_until = float("inf") if options["hang"] else 0.0
         self.stopping = threading.Event()
-        self.streams = 0
-        self.requests: dict[str, int] = {}
         self.listener: socket.socket | None = None
-        self.ports: list[socket.socket] = []
+        self.health_status = 200  # of /health/live too: the aura profile's live and health path are the same one
+        self.ready_status = 200
 
     # How it lives and dies
 
@@ -90,9 +81,8 @@ class Backend:
         for descriptor, text in ((2, options["say"]), (1, options["say-stdout"])):
             if text:
                 os.write(descriptor, text.encode() + b"\n")
-        for descriptor, size in ((1, options["flood"]), (2, options["flood-stderr"])):
-            if size:
-                threading.Thread(target=flood, args=(descriptor, size), daemon=True).start()
+        if options["flood"]:
+            threading.Thread(target=flood, args=(options["flood"],), daemon=True).start()
         if options["children"]:
             spawn_child(options["children"])
         time.sleep(options["listen-delay"])
@@ -100,25 +90,14 @@ class Backend:
             os._exit(options["exit-before-listening"])
         self.listen()
         threading.Thread(target=self.accept, daemon=True).start()
-        if options["crash-after"] >= 0 and self.crash_is_wanted():
+        if options["crash-after"] >= 0:
             time.sleep(options["crash-after"])
             crash(options["crash"] or "exception")
         while True:
             time.sleep(3600)  # interrupted by a signal, on Windows too, which a lock's wait is not
 
-    def crash_is_wanted(self) -> bool:
-        path = self.options["crash-when"]
-        if not path:
-            return True
-        try:
-            os.remove(path)  # noqa: PTH107 - pathlib doubles the start-up time
-        except OSError:
-            return False
-        return True
-
     def listen(self) -> None:
-        port = int(self.options["port"] or port_from_environment())
-        address = self.options["listen-address"]
+        address, port = self.options["listen-address"], self.options["port"]
         self.listener = socket.socket()
         if os.name == "posix":
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else TIME_WAIT makes a restart fail
@@ -126,13 +105,10 @@ class Backend:
             self.listener.bind((address, port))
             self.listener.listen(512)
         except OSError as error:
-            time.sleep(self.options["bind-fails-after"])
             reason = "address already in use" if error.errno in {98, 48, 10048} else str(error)
             text = f"Unhandled exception. System.IO.IOException: Failed to bind to address http://{address}:{port}: {reason}.\n"
             os.write(2, text.encode())
             os._exit(134)
-        if self.options["announce"]:
-            os.write(1, b"Now listening on: http://%s:%d\n" % (address.encode(), self.listener.getsockname()[1]))
 
     def on_signal(self, number: int, frame: object) -> None:
         if not self.options["ignore-sigterm"]:
@@ -144,13 +120,10 @@ class Backend:
         self.stopping.set()
         if self.listener:
             self.listener.close()
-        deadline = time.monotonic() + self.options["drain-timeout"]
-        while self.streams and time.monotonic() < deadline:
-            time.sleep(0.005)
         time.sleep(self.options["stop-delay"])
         while self.options["stop-when"] and not os.path.exists(self.options["stop-when"]):  # noqa: PTH110 - pathlib is slow
             time.sleep(0.005)
-        os._exit(self.options["exit-status"])
+        os._exit(0)
 
     # How it answers
 
@@ -178,7 +151,6 @@ class Backend:
                     received = read_body(connection, head, received)
                     method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
                     path, _, query = target.partition("?")
-                    self.requests[path] = self.requests.get(path, 0) + 1
                     self.answer(connection, method, path, parameters(query))
         except OSError:
             pass  # the client disconnected
@@ -195,9 +167,7 @@ class Backend:
         while time.monotonic() < self.hang_until:
             time.sleep(0.01)
         time.sleep(self.options["answer-delay"])
-        if path.endswith("/events") or path == "/api/logs/stream":
-            self.stream(connection, silent=path == "/api/logs/stream")
-        elif path == "/api/system/shutdown" and not self.options["no-shutdown-endpoint"]:
+        if path == "/api/system/shutdown" and not self.options["no-shutdown-endpoint"]:
             if method != "POST":
                 reply(connection, 405, None)
                 return
@@ -212,11 +182,11 @@ class Backend:
         now = time.time()
         if path in {"/health/live", "/health"}:
             early = time.monotonic() - self.started < options["live-delay"]
-            status = 503 if early else max(options["live-status"], options["health-status"])
+            status = 503 if early else max(options["live-status"], self.health_status)
             return status, {"status": "healthy" if status < 300 else "unhealthy", "timestamp": now}
         if path == "/health/ready":
-            status = options["ready-status"]
-            return status, {"status": "healthy" if status < 300 else "unhealthy", "timestamp": now, "checks": []}
+            healthy = self.ready_status < 300
+            return self.ready_status, {"status": "healthy" if healthy else "unhealthy", "timestamp": now, "checks": []}
         if path == "/api/version":
             return 200, {"semanticVersion": "1.2.3", "description": "test backend"}
         if path == "/api/info":
@@ -230,51 +200,20 @@ class Backend:
             return 200, {"installed": False, "valid": False, "error": None}
         return 404, None
 
-    def stream(self, connection: socket.socket, *, silent: bool) -> None:
-        self.streams += 1
-        try:
-            if not silent:
-                head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-                connection.sendall(head + b"6\r\n: on\n\n\r\n")
-            while connection.recv(4096):
-                pass
-        finally:
-            self.streams -= 1
-
     def trouble(self, name: str, query: dict[str, str]) -> Any:
         if name == "ready":
-            self.options["ready-status"] = 503 if query.get("value") == "false" else 200
+            self.ready_status = 503 if query.get("value") == "false" else 200
         elif name == "health":
-            self.options["health-status"] = int(query["status"])
+            self.health_status = int(query["status"])
         elif name == "provider":
             self.online = query.get("online") != "false"
         elif name == "hang":
             self.hang_until = time.monotonic() + float(query["ms"]) / 1000
-        elif name == "log":
-            line = query.get("line", "0123456789" * 8)
-            return flood(2 if query.get("stderr") == "true" else 1, int(query["bytes"]), line)
         elif name == "say":
             os.write(2 if query.get("stderr") == "true" else 1, query["text"].encode() + b"\n")
         elif name == "children":
             return [spawn_child(query.get("kind", "plain")) for _ in range(int(query.get("count", "1")))]
-        elif name == "listen":
-            self.ports.append(socket.create_server((query.get("address", "0.0.0.0"), 0)))
-            return self.ports[-1].getsockname()[1]
-        elif name == "requests":
-            return self.requests
-        elif name == "environment":
-            return dict(os.environ)
-        elif name == "folder":
-            return os.getcwd()  # noqa: PTH109 - pathlib doubles the start-up time
         return None
-
-
-def port_from_environment() -> str:
-    """The first variable that is set, in the order in which the real backend reads them."""
-    for name in ("Kestrel__Endpoints__Http__Url", "AURA_API_URL", "ASPNETCORE_URLS"):
-        if os.environ.get(name):
-            return os.environ[name].rpartition(":")[2].strip("/")
-    return os.environ.get("PORT", "0")
 
 
 def read_body(connection: socket.socket, head: bytes, received: bytes) -> bytes:
