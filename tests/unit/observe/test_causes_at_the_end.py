@@ -195,6 +195,8 @@ SAID = [
     ("not_built", ONE, "[AstroUserError] The server entrypoint /app/dist/server/entry.mjs does not exist. Have you ran a build yet?\n", "was not built"),
     ("argument", ONE, "TypeError [ERR_PARSE_ARGS_UNKNOWN_OPTION]: Unknown option '--prot'" + NODE, "Unknown option '--prot'"),
     ("argument", ONE, "/lib/puma/cli.rb:51:in `initialize': invalid option: --prot (OptionParser::InvalidOption)\n\tfrom /usr/bin/puma:25:in `<main>'\n", "invalid option: --prot"),
+    ("program_incomplete", ONE, "TSError: \u2a2f Unable to compile TypeScript:\nsrc/main.ts(1,15): error TS2307: Cannot find module 'express' or its corresponding type declarations.\n" + NODE, "missing: express"),
+    ("program_incomplete", ONE, "M.java:1: error: package com.google.gson does not exist\nimport com.google.gson.Gson;\n                      ^\n1 error\nerror: compilation failed\n", "missing: com.google.gson"),
     ("source_error", ONE, "# example.com/shop\n./main.go:2:14: declared and not used: x\n", "in ./main.go:2."),
     ("module_kind", ONE, "/app/server.js:1\nimport express from 'express';\n^^^^^^\n\nSyntaxError: Cannot use import statement outside a module" + NODE, "outside a module"),
     ("module_kind", ONE, "TypeError [ERR_UNKNOWN_FILE_EXTENSION]: Unknown file extension \".ts\" for /app/server.ts" + NODE, "\".ts\" for /app/server.ts"),
