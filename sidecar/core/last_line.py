@@ -92,17 +92,17 @@ def last_line(output: str) -> tuple[str, bool]:
 def unwrapped(text: str) -> str:
     """Removes the frames that rich draws, and joins the lines that it wrapped: outside of frames it leaves the space at which it did."""
     joined: list[str] = []
-    last, width = "", 0  # what the line above shows, and the columns that it had; 0: it was not wrapped
+    last, width, framed = "", 0, False  # what the line above shows, and the columns that it had; 0: it was not wrapped
     for line in text.split("\n"):
         boxed = re.fullmatch(_BOXED, line) if len(line) >= _COLUMNS else None
         shown = boxed[1].rstrip() if boxed else line
         word = shown.partition(" ")[0]
-        if word and len(last) + 1 + len(word) > width > 0:
+        if word and framed == bool(boxed) and len(last) + 1 + len(word) > width > 0:
             in_word = len(last) == width and " " not in last
             joined[-1] += shown if in_word else f" {shown.rstrip()}"
         else:
             joined.append(shown)
-        last = shown.rstrip()
+        last, framed = shown.rstrip(), bool(boxed)
         width = len(line) - 4 if boxed else _COLUMNS if line.endswith(" ") and len(line) <= _COLUMNS else 0
         if width:
             joined[-1] = joined[-1].rstrip()

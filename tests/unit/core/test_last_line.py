@@ -6,7 +6,7 @@ from textwrap import wrap
 
 import pytest
 
-from sidecar.core.last_line import last_line, quote_last
+from sidecar.core.last_line import last_line, quote_last, unwrapped
 
 NODE = """node:internal/modules/cjs/loader:1404
   throw err;
@@ -98,6 +98,11 @@ def test_a_line_that_rich_wrapped_is_quoted_whole(lines: list[str]) -> None:
     frame = "\n".join(f"│ {line:76} │" for line in lines)
     assert last_line(f"╭{'─' * 78}╮\n{frame}\n╰{'─' * 78}╯\n")[0] in {LONG, f"Cannot read {PATH}"}
     assert last_line("\n".join([*(f"{line} " for line in wrap(LONG, 79)), "Bye."]))[0] == LONG
+
+
+def test_the_border_of_a_frame_is_not_joined_with_its_text() -> None:
+    border = f"╰{'─' * 78}╯"
+    assert unwrapped(f"│ {'Error: no licence':76} │\n{border}") == f"Error: no licence\n{border}"
 
 
 @pytest.mark.parametrize(
