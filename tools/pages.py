@@ -78,12 +78,13 @@ class Page:
 
 
 def pages() -> list[Page]:
-    """Returns the pages at the root, the shim's README, and all of docs/."""
+    """Returns the pages at the root, the shim's README, all of docs/, and the READMEs of examples/."""
     names = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "electron-shim/README.md")
     paths = [
         *(ROOT / name for name in names),
         *sorted((ROOT / "docs").glob("*.md")),
-        *sorted((ROOT / "examples").rglob("README.md")),
+        ROOT / "examples" / "README.md",
+        *sorted((ROOT / "examples").glob("*/README.md")),  # not those of an example's installed packages
     ]
     return [Page(path) for path in paths]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tools import ROOT, check
+from tools import ROOT, check, pages
 from tools.checks import (
     blocks,
     commands,
@@ -210,3 +211,18 @@ def test_the_small_helpers_find_what_is_not_so() -> None:
     assert list(unknown("p", "colour", {"red", "loud"}, {"red"})) == ["p: loud is not a colour"]
     assert list(facts("p", (True, "x"), (False, "y"))) == ["p: y"]
     assert list(missing("p", "a b", "a", "c")) == ["p: does not say 'c'"]
+
+
+def test_an_examples_installed_packages_are_no_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples" / "express" / "node_modules" / "qs").mkdir(parents=True)
+    for folder in ("", "express", "express/node_modules/qs"):
+        (tmp_path / "examples" / folder / "README.md").touch()
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    read: list[Path] = []
+    monkeypatch.setattr(pages, "Page", read.append)
+    pages.pages()
+    found = {path.relative_to(tmp_path).as_posix() for path in read}
+    assert {path for path in found if path.startswith("examples/")} == {
+        "examples/README.md",
+        "examples/express/README.md",
+    }
