@@ -189,9 +189,10 @@ async def test_what_a_script_started_before_it_became_the_sidecar_is_not_the_bac
     """The zombie is a child of the sidecar, like what a killed guardian leaves."""
     name, value = "NO_ORPHAN", str(uuid.uuid4())
     script = f'sleep 600 </dev/null >/dev/null 2>&1 & echo $! >"{tmp_path}/pid"; exec "$@"'
+    quick = {"timeouts.shutdown_request": 0.5, "timeouts.graceful_shutdown": 0.5}  # the backend ignores both
     async with SidecarClient(
         backend_with("double_fork", booting=False),
-        settings={"backend.env": {name: value}, "restart.attempts": 0},
+        settings={"backend.env": {name: value}, "restart.attempts": 0, **quick},
         command=["/bin/sh", "-c", script, "sh", *sidecar_command()],
         data=tmp_path,
     ) as client:

@@ -170,7 +170,7 @@ time.sleep(600)
         pytest.param("metrics", marks=pytest.mark.slow),
         pytest.param("metrics at their path", marks=pytest.mark.slow),
         "database",
-        "log server",
+        pytest.param("log server", marks=pytest.mark.slow),
     ],
 )
 async def test_what_a_server_opens_before_its_port_does_not_make_it_ready(tmp_path: Path, first: str) -> None:
