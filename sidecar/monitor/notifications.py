@@ -15,6 +15,7 @@ from ..supervisor.stream import RunEnded, RunLaunching, RunStarted
 _STATUS_SECONDS = 0.1  # seconds between two that are shown; the newest always is
 _AT_ONCE = 16  # datagrams in one turn of the loop
 _PAUSE = 0.02  # seconds to wait after so many, or after looks at a huge tree; meanwhile the kernel blocks the senders of more
+_REST = 4  # times as long as the datagrams took: they take at most a fifth of the event loop
 
 
 class Notifications(Struct, eq=False):
@@ -103,7 +104,7 @@ class Notifications(Struct, eq=False):
             take(datagram)
             if self._loop.time() - begin > _PAUSE:
                 break
-        return max(_PAUSE, 4 * (self._loop.time() - begin))
+        return max(_PAUSE, _REST * (self._loop.time() - begin))
 
     def _take(self, datagram: Datagram) -> None:
         pid = datagram.pid

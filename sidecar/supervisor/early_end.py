@@ -138,10 +138,8 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if not in_background or name not in left - _RUNTIMES:  # else a copy of itself is left, which its error did not end
         if (other := _other_port(run, settings) or _in_shell(run)) is not None:
             return other
-        said = _said(run)
-        if (
-            _is_early(run) and said is not None and said.fatal is not None
-        ):  # from a worker; its manager gives up without an error
+        # From a worker; its manager gives up without an error.
+        if _is_early(run) and (said := _said(run)) is not None and said.fatal is not None:
             return said
     if in_background:
         return _daemon(run)
